@@ -1,0 +1,48 @@
+"""memspan: memory that spans sessions, context and weights.
+
+Importing this package does nothing but bind names; each loads its part on first use.
+"""
+
+from importlib import import_module
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # type checkers see the names, the interpreter does not load them
+    from memspan.core import errors as errors
+    from memspan.core.budget import Budget as Budget
+    from memspan.core.budget import Cost as Cost
+    from memspan.core.records import Hit as Hit
+    from memspan.core.records import Link as Link
+    from memspan.core.records import Recall as Recall
+    from memspan.core.records import Record as Record
+    from memspan.core.records import Turn as Turn
+    from memspan.core.registry import load as load
+    from memspan.core.registry import methods as methods
+    from memspan.text.memory import Memory as Memory
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Budget": "core.budget",
+    "Cost": "core.budget",
+    "Hit": "core.records",
+    "Link": "core.records",
+    "Memory": "text.memory",
+    "Recall": "core.records",
+    "Record": "core.records",
+    "Turn": "core.records",
+    "load": "core.registry",
+    "methods": "core.registry",
+}
+__all__ = ["Budget", "Cost", "Hit", "Link", "Memory", "Recall", "Record", "Turn", "errors", "load", "methods"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "errors":
+        return import_module("memspan.core.errors")
+    if name in _HOME:
+        return getattr(import_module(f"memspan.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'memspan' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

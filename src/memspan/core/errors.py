@@ -1,0 +1,173 @@
+"""Every error memspan raises on purpose.
+
+MemspanError
+├── UsageError (ValueError)        the caller can mend it
+│   ├── UnknownMethod              no method of that name in that wing
+│   ├── UnknownId                  no such id in this scope
+│   ├── BadScope                   a scope path that cannot be one
+│   ├── BadTime                    a time that cannot be read
+│   ├── BadText                    NUL, a lone surrogate, nothing at all, or too long
+│   ├── DuplicateId                one id, two different contents
+│   └── MalformedFile              a file to read in breaks at a stated line
+├── MissingExtra (ImportError)     an optional part is not installed
+├── MissingModel                   a model file was not built yet
+└── StoreError                     the file, the disk or another process
+    ├── NotAMemory                 a file, but not one of ours
+    ├── NewerFormat                written by a later memspan
+    ├── DamagedFile                ours, but its content is broken
+    ├── ReadOnlyStore              no right to write here
+    ├── DiskFull                   no room; nothing was lost
+    ├── StoreBusy                  another process held the write lock too long
+    └── ClosedStore                used after close, or across a fork
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+
+class MemspanError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class UsageError(MemspanError, ValueError):
+    """The caller asked for something that cannot be."""
+
+
+class UnknownMethod(UsageError):
+    """No method of that name in that wing."""
+
+    def __init__(self, wing: str, name: str, known: Iterable[str]) -> None:
+        self.wing, self.name = wing, name
+        near = get_close_matches(name, list(known), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else f" See memspan.methods({wing!r})."
+        super().__init__(f"no {wing} method is called {name!r}.{hint}")
+
+
+class UnknownId(UsageError):
+    """No such id in this scope (an id of another scope reads the same)."""
+
+    def __init__(self, wanted: str) -> None:
+        self.wanted = wanted
+        super().__init__(f"nothing with id {wanted!r} in this scope; ids come from remember() and from hits")
+
+
+class BadScope(UsageError):
+    """A scope is a path such as 'tenant/user/agent'."""
+
+    def __init__(self, scope: object, why: str) -> None:
+        self.scope = scope
+        super().__init__(f"scope {scope!r}: {why}; write it like 'alice' or 'acme/alice/assistant'")
+
+
+class BadTime(UsageError):
+    """A time that cannot be read."""
+
+    def __init__(self, seen: object, why: str = "not a time") -> None:
+        self.seen = seen
+        super().__init__(
+            f"time {seen!r}: {why}; give seconds since 1970 (UTC), a datetime, or ISO 8601 like 2024-06-01T10:00Z"
+        )
+
+
+class BadText(UsageError):
+    """A text that cannot be stored. `field` says which one, `why` what is wrong."""
+
+    def __init__(self, field: str, why: str) -> None:
+        self.field, self.why = field, why
+        super().__init__(f"{field}: {why}")
+
+
+class DuplicateId(UsageError):
+    """One id was given for two different contents."""
+
+    def __init__(self, wanted: str) -> None:
+        self.wanted = wanted
+        super().__init__(
+            f"id {wanted!r} is already taken by a turn with other content; turns never change: leave id out, or use a new one"
+        )
+
+
+class MalformedFile(UsageError):
+    """A file to read in breaks at a line; what came before it is kept."""
+
+    def __init__(self, path: str | Path, line: int, why: str) -> None:
+        self.path, self.line, self.why = str(path), line, why
+        super().__init__(f"{path}, line {line}: {why}")
+
+
+class MissingExtra(MemspanError, ImportError):
+    """An optional part is not installed."""
+
+    def __init__(self, extra: str, what: str) -> None:
+        self.extra = extra
+        super().__init__(f'{what} needs the extra [{extra}]: pip install "memspan[{extra}]"')
+
+
+class MissingModel(MemspanError):
+    """A model file was not built yet."""
+
+    def __init__(self, path: str | Path, command: str) -> None:
+        self.path = str(path)
+        super().__init__(f"no model at {path}; make it with: {command}")
+
+
+class StoreError(MemspanError):
+    """The file, the disk or another process is in the way. `path` is the memory file."""
+
+    def __init__(self, path: str | Path, why: str) -> None:
+        self.path = str(path)
+        super().__init__(f"{path}: {why}")
+
+
+class NotAMemory(StoreError):
+    """A file, but not one of ours; it was not touched."""
+
+    def __init__(self, path: str | Path, why: str) -> None:
+        super().__init__(path, f"not a memspan file ({why}); it was not touched. Choose another path")
+
+
+class NewerFormat(StoreError):
+    """Written by a later memspan."""
+
+    def __init__(self, path: str | Path, found: int, known: int) -> None:
+        self.found, self.known = found, known
+        super().__init__(path, f"format {found}, but this memspan reads up to {known}; upgrade memspan")
+
+
+class DamagedFile(StoreError):
+    """Ours, but its content is broken; nothing was changed."""
+
+    def __init__(self, path: str | Path, why: str) -> None:
+        self.why = why
+        super().__init__(
+            path,
+            f"damaged ({why}); nothing was changed. `memspan doctor --repair` saves every readable turn into a new "
+            "file and keeps the damaged one beside it",
+        )
+
+
+class ReadOnlyStore(StoreError):
+    """No right to write here."""
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path, "cannot be written (read-only file or directory); check its rights or open read_only=True")
+
+
+class DiskFull(StoreError):
+    """No room; what was acknowledged before is safe, this call stored nothing."""
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path, "the disk is full; this call stored nothing. Free some space and call again")
+
+
+class StoreBusy(StoreError):
+    """Another process held the write lock too long."""
+
+    def __init__(self, path: str | Path, waited_s: float) -> None:
+        self.waited_s = waited_s
+        super().__init__(path, f"another process kept the write lock for {waited_s:g} s; call again")
+
+
+class ClosedStore(StoreError):
+    """Used after close, or in a process forked after it was opened."""
