@@ -1,0 +1,31 @@
+"""Data sets by name. A file here is one data set; it ends with SETS, its parts in the order of the report."""
+
+from importlib import import_module
+from pathlib import Path
+
+from memspan.bench.cases import DataSet
+from memspan.core.errors import UnknownMethod
+
+
+def known() -> dict[str, tuple[DataSet, ...]]:
+    """Every name that can be asked for: each part alone, and each data set as all its parts.
+
+    >>> [one.name for one in known()["beam"]]
+    ['beam-100k', 'beam-500k', 'beam-1m']
+    """
+    names: dict[str, tuple[DataSet, ...]] = {}
+    for path in sorted(Path(__file__).parent.glob("[!_]*.py")):
+        sets: tuple[DataSet, ...] = import_module(f"{__name__}.{path.stem}").SETS
+        names |= {one.name: (one,) for one in sets}
+        if len(sets) > 1:
+            names[path.stem.replace("_", "-")] = sets
+    return names
+
+
+def pick(names: list[str]) -> list[DataSet]:
+    """The data sets of these names, each once. Raises UnknownMethod where there is none."""
+    every = known()
+    for name in names:
+        if name not in every:
+            raise UnknownMethod("bench data set", name, every)
+    return list({one.name: one for name in names for one in every[name]}.values())

@@ -1,0 +1,60 @@
+"""Systems by name. A file here is one system; it ends with SYSTEM."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+from memspan.core.errors import UnknownMethod
+from memspan.core.records import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What a context holds: ids of ranked turns, and of standing instructions in a block of their own."""
+
+    ranked: tuple[str, ...]
+    standing: tuple[str, ...] = ()
+
+
+class System(Protocol):
+    """Something that remembers turns and ranks them for a question. It is made anew for each case."""
+
+    def remember(self, turns: Sequence[Turn]) -> None:
+        """Take in turns; called again as time goes on."""
+        ...
+
+    def recall(self, question: str, k: int) -> list[str]:
+        """At most k ids of turns, best first."""
+        ...
+
+    def pack(self, question: str, tokens: int) -> Packed:
+        """What would be put before a model within that budget."""
+        ...
+
+    def bytes_on_disk(self) -> int:
+        """0 where it keeps nothing on disk."""
+        ...
+
+    def close(self) -> None: ...
+
+
+MakeSystem = Callable[[Path], System]
+
+
+def known() -> list[str]:
+    """Names of all systems.
+
+    >>> "bm25" in known()
+    True
+    """
+    return sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
+
+
+def load(name: str) -> MakeSystem:
+    """What makes the system: give it an empty folder. Raises UnknownMethod where there is none of that name."""
+    if name not in known():
+        raise UnknownMethod("bench system", name, known())
+    make: MakeSystem = import_module(f"{__name__}.{name}").SYSTEM
+    return make
