@@ -28,9 +28,7 @@ class Unit:
         >>> Unit("u0", "Hello.", speaker="Ann").turn().speaker
         'Ann'
         """
-        return Turn(
-            self.text, speaker=self.speaker, role=self.role, session=self.session, at=self.at, id=self.id
-        )
+        return Turn(self.text, speaker=self.speaker, role=self.role, session=self.session, at=self.at, id=self.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

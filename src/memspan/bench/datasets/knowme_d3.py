@@ -1,8 +1,9 @@
 """KnowMe-Bench, data set 3: one life as a stream of 8,423 time-stamped records; evidence is records.
 
 Source: "KnowMe-Bench", arXiv:2601.04745.
-A unit is a record, its fields joined (place, deeds, words, thoughts; not the time stamp, which is its time); the whole stream is one session. Each question is a cluster of its own,
-for there is one life only.
+A unit is a record, its fields joined: place, deeds, words, thoughts. The time stamp is its time, not its text
+(BM25: .682 without, .699 with). The whole stream is one session. Each question is a cluster of its own, for there
+is one life only.
 """
 
 from collections.abc import Iterator

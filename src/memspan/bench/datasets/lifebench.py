@@ -30,10 +30,7 @@ def spoken(talk: object) -> Iterator[str]:
 
 def _rows(phone: Fields) -> list[tuple[tuple[str, str], Fields]]:
     rows = [
-        ((kind, str(row["phone_id"])), row)
-        for kind, listed in phone.items()
-        if kind not in LEFT_OUT
-        for row in listed
+        ((kind, str(row["phone_id"])), row) for kind, listed in phone.items() if kind not in LEFT_OUT for row in listed
     ]
     return sorted(rows, key=lambda pair: _time(pair[1]))
 
@@ -49,8 +46,7 @@ def _text(row: Fields) -> str:
 def _case(life: Fields) -> Case:
     rows = _rows(life["phone_data"])
     units = [
-        Unit(f"u{n}", _text(row) or kind[0], session="s0", at=stamp(_time(row)))
-        for n, (kind, row) in enumerate(rows)
+        Unit(f"u{n}", _text(row) or kind[0], session="s0", at=stamp(_time(row))) for n, (kind, row) in enumerate(rows)
     ]
     places: dict[tuple[object, str], str] = {key: f"u{n}" for n, (key, _) in enumerate(rows)}
     return Case(life["user"], units, list(_questions(life["qa"], places)))

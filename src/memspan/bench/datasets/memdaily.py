@@ -26,9 +26,7 @@ def when(text: object) -> float | None:
 
 def _case(number: int, row: Fields) -> Case:
     told = row["message_list"]
-    units = [
-        Unit(f"u{n}", clean(one["message"]), session="s0", at=when(one["time"])) for n, one in enumerate(told)
-    ]
+    units = [Unit(f"u{n}", clean(one["message"]), session="s0", at=when(one["time"])) for n, one in enumerate(told)]
     places = {one["mid"]: f"u{n}" for n, one in enumerate(told)}
     questions = [
         Question(

@@ -1,6 +1,7 @@
 """BM25 over single turns, exact, with the engine's own words.
 
-Source: Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond", section 3.4; k1 1.2, b .75.
+Source: Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond", section 3.4.
+k1 1.2, b .75.
 """
 
 from array import array
@@ -45,7 +46,8 @@ class BM25(Ranked):
         norms = K1 * (1 - B + B * lengths / max(float(lengths.mean()), 1e-9)) if len(lengths) else lengths
         for word in dict.fromkeys(words(question)):
             if word in self._units:
-                units, counts = np.frombuffer(self._units[word], np.int32), np.frombuffer(self._counts[word], np.float32)
+                units = np.frombuffer(self._units[word], np.int32)
+                counts = np.frombuffer(self._counts[word], np.float32)
                 idf = np.log1p((len(scores) - len(units) + 0.5) / (len(units) + 0.5))
                 scores[units] += idf * counts * (K1 + 1) / (counts + norms[units])
         return scores

@@ -1,0 +1,59 @@
+"""The machine line and the versions that stand in every result."""
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("numpy", "apsw", "simsimd", "onnxruntime")
+
+
+def machine() -> dict[str, object]:
+    """Processor, cores, memory and operating system."""
+    return {
+        "cpu": cpu(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gb": _memory_gb(),
+        "system": f"{platform.system()} {platform.release().split('-')[0]} {platform.machine()}",
+        "threads": os.environ.get("OMP_NUM_THREADS", "not limited"),
+    }
+
+
+def cpu() -> str:
+    """The processor's name."""
+    facts = Path("/proc/cpuinfo")
+    if facts.exists():
+        for line in facts.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _memory_gb() -> float | None:
+    if "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", {}):
+        return None
+    return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
+
+
+def versions() -> dict[str, str | None]:
+    """Python, memspan, and what it stands on; None where not installed."""
+    found: dict[str, str | None] = {"python": sys.version.split()[0], "memspan": _version("memspan")}
+    return found | {name: _version(name) for name in PACKAGES}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        if name == "memspan":
+            import memspan
+
+            return memspan.__version__
+        return None
+
+
+def line(facts: dict[str, object], known: dict[str, str | None]) -> str:
+    """One line for a reader."""
+    shown = ", ".join(f"{name} {number}" for name, number in known.items() if number)
+    return f"{facts['cpu']}, {facts['cores']} cores, {facts['memory_gb']} GB, {facts['system']}; {shown}"
