@@ -84,7 +84,8 @@ class DuplicateId(UsageError):
     def __init__(self, wanted: str) -> None:
         self.wanted = wanted
         super().__init__(
-            f"id {wanted!r} is already taken by a turn with other content; turns never change: leave id out, or use a new one"
+            f"id {wanted!r} is already taken by a turn with other content; turns never change: "
+            "leave id out, or use a new one"
         )
 
 
@@ -151,7 +152,9 @@ class ReadOnlyStore(StoreError):
     """No right to write here."""
 
     def __init__(self, path: str | Path) -> None:
-        super().__init__(path, "cannot be written (read-only file or directory); check its rights or open read_only=True")
+        super().__init__(
+            path, "cannot be written (read-only file or directory); check its rights or open read_only=True"
+        )
 
 
 class DiskFull(StoreError):

@@ -39,7 +39,9 @@ def check_text(name: str, text: object, most: int = MAX_TEXT_CHARS, *, empty: bo
     try:
         text.encode()
     except UnicodeEncodeError as broken:
-        raise BadText(name, f"holds a lone surrogate at position {broken.start}; decode it with errors='replace'") from None
+        raise BadText(
+            name, f"holds a lone surrogate at position {broken.start}; decode it with errors='replace'"
+        ) from None
     return text
 
 
@@ -91,7 +93,7 @@ class Turn:
             at: When | None = None,
             seen_at: When | None = None,
             meta: Mapping[str, Json] = _NOTHING,
-            id: str = "",  # noqa: A002
+            id: str = "",
             scope: str = "",
         ) -> None: ...
 

@@ -1,0 +1,46 @@
+"""What is computed from a turn when it is written: its words, head entity, marks and vectors."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from memspan.core.protocols import Embedder
+from memspan.core.records import Turn
+from memspan.text.extract.entities import head_entity
+from memspan.text.extract.standing import is_instruction, is_preference
+from memspan.text.index.words import bag
+from memspan.text.store.rows import Derived
+
+INSTRUCTION = 1
+PREFERENCE = 2
+
+
+def indexed_text(turn: Turn) -> str:
+    """What is indexed and embedded: the speaker belongs to it (measured: up to 14 points of recall)."""
+    return f"{turn.speaker}: {turn.text}" if turn.speaker else turn.text
+
+
+def derive(turns: Sequence[Turn], embedders: Sequence[Embedder]) -> list[Derived]:
+    """Derived rows of turns, a vector per embedder; a text an embedder knows nothing of gets an empty one."""
+    texts = [indexed_text(turn) for turn in turns]
+    planes = [_halves(texts, embedder) for embedder in embedders]
+    return [
+        Derived(
+            bag(text), head_entity(turn.text), _marks(turn), len(turn.text), tuple(plane[place] for plane in planes)
+        )
+        for place, (turn, text) in enumerate(zip(turns, texts, strict=True))
+    ]
+
+
+def _halves(texts: Sequence[str], embedder: Embedder) -> list[bytes]:
+    if not texts:
+        return []
+    vectors = embedder.embed(texts)
+    known = np.abs(vectors).max(axis=1) > 0
+    halves = vectors.astype(np.float16)
+    return [row.tobytes() if there else b"" for row, there in zip(halves, known.tolist(), strict=True)]
+
+
+def _marks(turn: Turn) -> int:
+    instruction = INSTRUCTION if is_instruction(turn.text, turn.role) else 0
+    return instruction | (PREFERENCE if is_preference(turn.text, turn.role) else 0)

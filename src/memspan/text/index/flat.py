@@ -1,0 +1,139 @@
+"""Exact-enough dense search: one int8 plane scanned whole, float16 rows to rescore the best.
+
+A unit's row is its vector with those of its neighbours in the session added, which equals encoding the turn together
+with its neighbours, at no second encoding. First the collection's common direction is taken out where the embedder
+asks for it.
+The common direction is that of the first 64, 128, ... up to 8,192 units: it depends only on the log's beginning, so an
+index grown turn by turn equals one built at once, and past 8,192 units an appended turn touches its neighbours only.
+
+Source: Arora et al. 2017, "A Simple but Tough-to-Beat Baseline for Sentence Embeddings", section 3 (common direction).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memspan.text.index import kernels
+from memspan.text.index.columns import Column
+
+FIRST_COMMON = 64
+LAST_COMMON = 8192
+_CHUNK = 4096
+
+Floats = NDArray[np.float32]
+Halves = NDArray[np.float16]
+Ints = NDArray[np.int32]
+FetchHalves = Callable[[Ints], Halves]
+"""Own vectors of some units, (len(units), dim) float16, zeros where there is none; unit 0 is nobody."""
+
+
+class Flat:
+    """Windowed vectors of one scope and one embedder; units are numbered 1, 2, ..., 0 is nobody.
+
+    dim: width;  kappa: weights of the unit itself and its 1st, 2nd, 3rd neighbour;  remove_common: see above
+    """
+
+    def __init__(self, dim: int, kappa: tuple[float, ...], *, remove_common: bool) -> None:
+        self.dim, self.kappa, self.remove_common = dim, kappa, remove_common
+        self.common: Floats | None = None
+        self._common_of = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self._half = Column(np.float16, self.dim)
+        self._byte = Column(np.int8, self.dim)
+        self._scale = Column(np.float32)
+        self._put_rows(np.zeros((1, self.dim), np.float32))
+
+    @property
+    def count(self) -> int:
+        return len(self._scale) - 1
+
+    def grow(self, neighbours: Ints, touched: Ints, fetch: FetchHalves) -> None:
+        """Bring the plane up to date.
+
+        neighbours: (units + 1, 2 reach + 1) of all units, itself first, then -1, +1, -2, +2, ...; 0 = nobody
+        touched: units already here whose neighbours changed;  fetch: reads own vectors
+        """
+        total = len(neighbours) - 1
+        wanted = _common_size(total) if self.remove_common else 0
+        if wanted != self._common_of:
+            self.common, self._common_of = _common(fetch(np.arange(1, wanted + 1, dtype=np.int32))), wanted
+            self._clear()
+            touched = touched[:0]
+        for start in range(0, len(touched), _CHUNK):
+            some = touched[start : start + _CHUNK]
+            self._replace_rows(some, self._windowed(neighbours[some], fetch))
+        for start in range(self.count + 1, total + 1, _CHUNK):
+            self._put_rows(self._windowed(neighbours[start : min(start + _CHUNK, total + 1)], fetch))
+
+    def _windowed(self, neighbours: Ints, fetch: FetchHalves) -> Floats:
+        """Unit rows sum_k kappa_k v_{i+k}, (len(neighbours), dim)."""
+        needed, places = np.unique(neighbours, return_inverse=True)
+        own = self._without_common(fetch(needed.astype(np.int32)).astype(np.float32))
+        own[needed == 0] = 0
+        places = places.reshape(neighbours.shape)
+        rows = own[places[:, 0]] * np.float32(self.kappa[0])
+        for column in range(1, neighbours.shape[1]):
+            rows += own[places[:, column]] * np.float32(self.kappa[(column + 1) // 2])
+        return _unit(rows)
+
+    def _without_common(self, vectors: Floats) -> Floats:
+        if self.common is None:
+            return vectors
+        without: Floats = vectors - np.outer(vectors @ self.common, self.common)
+        return without
+
+    def _put_rows(self, rows: Floats) -> None:
+        bytes_, scale = _quantised(rows)
+        self._half.append(rows.astype(np.float16))
+        self._byte.append(bytes_)
+        self._scale.append(scale)
+
+    def _replace_rows(self, units: Ints, rows: Floats) -> None:
+        self._half.view[units] = rows.astype(np.float16)
+        self._byte.view[units], self._scale.view[units] = _quantised(rows)
+
+    def prepare(self, vector: Floats) -> Floats:
+        """A question's vector as this plane compares it: common direction out, unit length. (dim,) float32"""
+        return _unit(self._without_common(vector[None]))[0]
+
+    def scan(self, query: Floats) -> Floats:
+        """Cosines of all units to a prepared query, within about .005 (int8); (count + 1,) float32, [0] is 0."""
+        packed, scale = _quantised(query[None])
+        cosines: Floats = kernels.dots(packed[0], self._byte.view) * (self._scale.view * scale[0])
+        return cosines
+
+    def exact(self, query: Floats, units: NDArray[np.int64]) -> Floats:
+        """Cosines of some units from their float16 rows, (len(units),) float32."""
+        cosines: Floats = self._half.view[units].astype(np.float32) @ query
+        return cosines
+
+
+def _common_size(units: int) -> int:
+    if units < FIRST_COMMON:
+        return 0
+    return int(min(LAST_COMMON, 1 << (units.bit_length() - 1)))
+
+
+def _common(halves: Halves) -> Floats | None:
+    """First uncentred principal direction, (dim,); None of nothing."""
+    if not len(halves) or not halves.any():
+        return None
+    rows = halves.astype(np.float32)
+    moment = (rows.T @ rows).astype(np.float64)
+    directions: NDArray[np.float64] = np.linalg.eigh(moment).eigenvectors
+    return directions[:, -1].astype(np.float32)
+
+
+def _unit(rows: Floats) -> Floats:
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
+    return rows / np.where(norms > 1e-12, norms, 1).astype(np.float32)
+
+
+def _quantised(rows: Floats) -> tuple[NDArray[np.int8], Floats]:
+    """int8 rows and the scale of each."""
+    scale = np.abs(rows).max(axis=1) / np.float32(127)
+    safe = np.where(scale > 0, scale, 1)[:, None]
+    return np.rint(rows / safe).astype(np.int8), scale.astype(np.float32)

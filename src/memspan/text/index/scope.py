@@ -1,0 +1,210 @@
+"""Everything searched in one scope, in memory: built from the file's derived rows, grown by what was appended.
+
+Units are turns, numbered 1, 2, ... in the order they were written; 0 is nobody.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memspan.core.protocols import Embedder
+from memspan.core.records import ROLES
+from memspan.text.index.columns import Column
+from memspan.text.index.flat import Flat, Halves, Ints
+from memspan.text.index.heads import Heads
+from memspan.text.index.lexical import REACH, Lexical
+from memspan.text.store.rows import UnitRow
+from memspan.text.store.sqlite import SqliteStore
+
+_BATCH = 20_000
+_USER = ROLES.index("user")
+
+
+class ScopeIndex:
+    """Postings, vector planes, neighbours, times, speakers and marks of all turns of a scope.
+
+    store: where they come from;  embedders: those whose planes are kept, with their key in the file
+    """
+
+    def __init__(self, store: SqliteStore, scope: str, embedders: Sequence[tuple[Embedder, int]]) -> None:
+        self.store, self.scope = store, scope
+        self.lexical = Lexical()
+        self.flats = {
+            embedder.name: (key, Flat(embedder.dim, _kappa(embedder), remove_common=embedder.remove_common))
+            for embedder, key in embedders
+        }
+        self.heads = Heads()
+        self.years: set[int] = set()
+        self.speakers: dict[str, int] = {}
+        self.names: list[str] = []  # speakers a question may mean: "user" and "assistant" name nobody
+        self.without_words = 0
+        self._sessions: dict[str, int] = {}
+        self._last: dict[int, list[int]] = {}
+        self._seq, self._at = Column(np.int64), Column(np.float64)
+        self._speaker, self._user, self._marks = Column(np.int32), Column(np.bool_), Column(np.uint8)
+        self._chars = Column(np.int32)
+        self._neighbours = Column(np.int32, 2 * REACH + 1)
+        self._add_columns([(0, "", "", -1, None, b"", None, 0, 0)])
+        self._version: int | None = None
+
+    @property
+    def seq(self) -> NDArray[np.int64]:
+        """Row in the file, (count + 1,); row 0 is nobody here and below."""
+        return self._seq.view
+
+    @property
+    def at(self) -> NDArray[np.float64]:
+        """When it happened [s], NaN where not known."""
+        return self._at.view
+
+    @property
+    def speaker(self) -> NDArray[np.int32]:
+        """Number of the speaker, see `speakers`."""
+        return self._speaker.view
+
+    @property
+    def user(self) -> NDArray[np.bool_]:
+        """Whether the role is user."""
+        return self._user.view
+
+    @property
+    def marks(self) -> NDArray[np.uint8]:
+        """Standing-instruction bits, see marks.py."""
+        return self._marks.view
+
+    @property
+    def chars(self) -> NDArray[np.int32]:
+        """Length of the text [characters]."""
+        return self._chars.view
+
+    @property
+    def neighbours(self) -> NDArray[np.int32]:
+        """(count + 1, 2 REACH + 1): the unit itself, then -1, +1, -2, +2, ... in its session; 0 = nobody."""
+        return self._neighbours.view
+
+    @property
+    def count(self) -> int:
+        return len(self._seq) - 1
+
+    def refresh(self) -> None:
+        """Take in what was written since the last time, by this process or another."""
+        if (version := self.store.version()) == self._version:
+            return
+        with self.store.snapshot():
+            self._take(self.store.scan(self.scope, int(self.seq[-1])))
+        self._version = version
+
+    def written(self) -> None:
+        """This process has written: look again at the next refresh."""
+        self._version = None
+
+    def _take(self, rows: Iterable[UnitRow]) -> None:
+        rows = iter(rows)
+        touched: set[int] = set()
+        while batch := list(islice(rows, _BATCH)):
+            touched |= self._add(batch)
+        if not self.count:
+            return
+        old = np.fromiter(sorted(touched), np.int32, count=len(touched))
+        for key, flat in self.flats.values():
+            if flat.count < self.count:
+                flat.grow(self.neighbours, old[old <= flat.count], _Halves(self, key, flat))
+
+    def _add(self, batch: list[UnitRow]) -> set[int]:
+        """Append units; which older ones got a new neighbour."""
+        start = self.count + 1
+        self._add_columns(batch)
+        self.lexical.add([row[5] or b"" for row in batch])
+        self.without_words += sum(row[5] is None for row in batch)
+        for unit, row in enumerate(batch, start=start):
+            if row[6]:
+                self.heads.add(row[6], unit)
+        return self._link([self._session_of(row[1]) for row in batch], start)
+
+    def _add_columns(self, batch: list[UnitRow]) -> None:
+        seqs, _, speakers, roles, times, _, _, marks, chars = zip(*batch, strict=True)
+        self._seq.append(np.array(seqs, np.int64))
+        self._at.append(np.array([np.nan if at is None else at for at in times], np.float64))
+        self._user.append(np.array(roles) == _USER)
+        self._marks.append(np.array([mark or 0 for mark in marks], np.uint8))
+        self._chars.append(np.array([length or 0 for length in chars], np.int32))
+        self._speaker.append(np.array([self._speaker_of(name) for name in speakers], np.int32))
+        self.years |= _years(self.at[-len(batch) :])
+        neighbours = np.zeros((len(batch), 2 * REACH + 1), np.int32)
+        neighbours[:, 0] = np.arange(len(self._neighbours), len(self._neighbours) + len(batch))
+        self._neighbours.append(neighbours)
+
+    def _speaker_of(self, name: str) -> int:
+        if name not in self.speakers:
+            self.speakers[name] = len(self.speakers)
+            if name and name.lower() not in ROLES:
+                self.names.append(name)
+        return self.speakers[name]
+
+    def _session_of(self, name: str) -> int:
+        return self._sessions.setdefault(name, len(self._sessions))
+
+    def _link(self, sessions: list[int], start: int) -> set[int]:
+        """Make neighbours of turns that follow each other in a session."""
+        present = dict.fromkeys(sessions)
+        before = [(session, unit) for session in present for unit in self._last.get(session, ())]
+        owner = np.array([session for session, _ in before] + sessions)
+        units = np.array([unit for _, unit in before] + list(range(start, start + len(sessions))), np.int32)
+        order = np.argsort(owner, kind="stable")
+        owner, units = owner[order], units[order]
+        for step in range(1, REACH + 1):
+            same = owner[step:] == owner[:-step]
+            later, earlier = units[step:][same], units[:-step][same]
+            self.neighbours[later, 2 * step - 1] = earlier
+            self.neighbours[earlier, 2 * step] = later
+        ends = np.append(np.flatnonzero(np.diff(owner)) + 1, len(owner))
+        for end, begin in zip(ends, [0, *ends[:-1]], strict=True):
+            self._last[int(owner[begin])] = units[max(begin, end - REACH) : end].tolist()
+        return {unit for _, unit in before}
+
+
+class _Halves:
+    """Own vectors of units, read from the file: in one go while a plane is built, row by row when it grows."""
+
+    def __init__(self, index: ScopeIndex, key: int, flat: Flat) -> None:
+        self.index, self.key, self.dim = index, key, flat.dim
+        self._bulk: Halves | None = self._read_all() if 2 * flat.count < index.count else None
+
+    def _read_all(self) -> Halves:
+        found = self.index.store.halves(self.index.scope, self.key, 0)
+        good = [(seq, half) for seq, half in found if len(half) == 2 * self.dim]
+        rows = np.zeros((self.index.count + 1, self.dim), np.float16)
+        seqs = np.fromiter((seq for seq, _ in good), np.int64, count=len(good))
+        places = np.searchsorted(self.index.seq, seqs)
+        known = places < len(rows)
+        values = np.frombuffer(b"".join(half for _, half in good), np.float16).reshape(-1, self.dim)
+        rows[places[known]] = _finite(values[known])
+        return rows
+
+    def __call__(self, units: Ints) -> Halves:
+        if self._bulk is not None:
+            return self._bulk[units]
+        seqs = self.index.seq[units].tolist()
+        found = self.index.store.halves_of(self.index.scope, self.key, seqs)
+        rows = np.zeros((len(units), self.dim), np.float16)
+        for place, seq in enumerate(seqs):
+            if len(half := found.get(seq, b"")) == 2 * self.dim:
+                rows[place] = np.frombuffer(half, np.float16)
+        return _finite(rows)
+
+
+def _finite(rows: Halves) -> Halves:
+    """A damaged vector must not make every score NaN."""
+    return rows if np.isfinite(rows).all() else np.nan_to_num(rows, nan=0, posinf=0, neginf=0)
+
+
+def _years(at: NDArray[np.float64]) -> set[int]:
+    known = at[~np.isnan(at)].astype("datetime64[s]").astype("datetime64[Y]")
+    return {int(year) + 1970 for year in np.unique(known).astype(np.int64)}
+
+
+def _kappa(embedder: Embedder) -> tuple[float, ...]:
+    """1, kappa_1, then halved per step."""
+    return (1.0, *(embedder.neighbour_weight / 2**step for step in range(REACH)))

@@ -1,0 +1,343 @@
+"""Memory: opens the parts, applies changes, keeps budgets. What an agent remembers across sessions."""
+
+import json
+import os
+import threading
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from types import TracebackType
+
+from memspan.core.budget import Budget, Cost
+from memspan.core.clock import Clock, When, iso, now, seconds
+from memspan.core.errors import BadText, UsageError
+from memspan.core.ids import check_scope, turn_id
+from memspan.core.protocols import Embedder, Progress
+from memspan.core.records import Change, Json, Link, Recall, Record, Remembered, Role, Turn
+from memspan.core.registry import load
+from memspan.core.tokens import CountTokens, estimate
+from memspan.text.index.entry import derive
+from memspan.text.index.scope import ScopeIndex
+from memspan.text.recall import setting as settings
+from memspan.text.recall.answer import Answerer
+from memspan.text.store import doctor
+from memspan.text.store.connection import Durability
+from memspan.text.store.doctor import Health
+from memspan.text.store.rows import Derived
+from memspan.text.store.sqlite import SqliteStore
+
+_SETTING = "recall"
+_BATCH = 1000
+
+
+class StaleVectors(UserWarning):
+    """The file holds no vectors of the present embedder; recall goes by words until reembed() has run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What a memory holds.
+
+    turns, sessions, records: in this scope;  bytes: of the whole file with its log [bytes]
+    first_at, last_at: earliest and latest known time [s];  setting: of recall;  embedders: their fingerprints
+    without_vector: turns still to be embedded, by embedder name
+    """
+
+    turns: int
+    sessions: int
+    records: int
+    bytes: int
+    first_at: float | None
+    last_at: float | None
+    setting: str
+    embedders: tuple[str, ...]
+    without_vector: Mapping[str, int]
+
+
+class Memory:
+    """A memory on one file, seen through one scope.
+
+    path: the file; made where it does not exist
+    scope: whose memory, like 'alice' or 'acme/alice/assistant'; nothing of another scope is ever seen
+    setting: "lite" (nothing but this package) or "full" (with MiniLM, extra [onnx]); None = what the file has
+    embedders: your own instead of the setting's
+    durability: "power" = on the medium when remember returns; "process" = a power cut may lose the last turns
+    read_only: never write;  clock: seconds since 1970;  count_tokens: an exact counter, where the model is known
+
+    Safe to share between threads; many processes may open one file.
+    Raises BadScope, NotAMemory, NewerFormat, DamagedFile, ReadOnlyStore, StoreBusy, MissingExtra or MissingModel.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        scope: str,
+        setting: str | None = None,
+        embedders: Sequence[Embedder] | None = None,
+        durability: Durability = "power",
+        read_only: bool = False,
+        clock: Clock = now,
+        count_tokens: CountTokens = estimate,
+    ) -> None:
+        self.scope = check_scope(scope)
+        self._clock, self._lock = clock, threading.RLock()
+        if setting is not None and embedders is not None:
+            raise UsageError("give setting or embedders, not both: a setting brings its own embedders")
+        if setting is not None:
+            settings.named(setting)
+        self._store = SqliteStore(Path(path), durability=durability, read_only=read_only)
+        try:
+            self._set_up(setting, embedders, read_only, count_tokens)
+        except BaseException:
+            self._store.close()
+            raise
+
+    def _set_up(
+        self, setting: str | None, embedders: Sequence[Embedder] | None, read_only: bool, count_tokens: CountTokens
+    ) -> None:
+        if embedders is None:
+            self.setting = settings.named(setting or self._store.setting(_SETTING) or "lite")
+            embedders = [load("embed", name)() for name in self.setting.embedders]
+            if not read_only and self._store.setting(_SETTING) != self.setting.name:
+                self._store.set_setting(_SETTING, self.setting.name)
+        else:
+            self.setting = settings.of_embedders([embedder.name for embedder in embedders])
+        self._embedders = tuple(embedders)
+        keys = [self._store.embedder_key(embedder, make=not read_only) for embedder in embedders]
+        self._keys = [-1 if key is None else key for key in keys]  # -1: the file knows none, and may not be written
+        self._index = ScopeIndex(self._store, self.scope, list(zip(self._embedders, self._keys, strict=True)))
+        self._answerer = Answerer(self._index, self.setting, self._embedders, count_tokens)
+        self._warn_of_stale_vectors()
+
+    def _warn_of_stale_vectors(self) -> None:
+        for embedder, key in zip(self._embedders, self._keys, strict=True):
+            if self._store.any_without(self.scope, key):
+                warnings.warn(
+                    f"{self._store.path} holds no vectors of {embedder.fingerprint}; recall goes by words until "
+                    "reembed() (or `memspan reembed`) has run",
+                    StaleVectors,
+                    stacklevel=4,
+                )
+
+    def __enter__(self) -> "Memory":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Memory({str(self._store.path)!r}, scope={self.scope!r}, setting={self.setting.name!r})"
+
+    def close(self) -> None:
+        """Let go of the file; closing twice is fine."""
+        self._store.close()
+
+    # -- writing
+
+    def remember(
+        self,
+        what: str | Turn | Iterable[Turn],
+        *,
+        speaker: str = "",
+        role: Role = "user",
+        session: str = "",
+        at: When | None = None,
+        meta: Mapping[str, Json] | None = None,
+    ) -> Remembered:
+        """Put turns on disk; when this returns they are there. One call is one transaction.
+
+        what: a text (said now, unless `at` tells when), a Turn, or any number of Turns (a Turn without `at` has no
+        known time)
+        speaker, role, session, at, meta: of a text; a Turn brings its own
+
+        Remembering the same turn again (same scope, session, speaker, time, text) changes nothing, so a retry is
+        safe. The second equal turn *within* one call is a turn of its own.
+        Raises BadText, BadTime, DuplicateId, DiskFull, ReadOnlyStore, StoreBusy or StoreError; then nothing was stored.
+        """
+        began = perf_counter()
+        moment = seconds(self._clock())
+        if isinstance(what, str):
+            when = moment if at is None else seconds(at)
+            given = [Turn(what, speaker=speaker, role=role, session=session, at=when, meta=meta or {})]
+        elif speaker or session or at is not None or meta or role != "user":
+            raise UsageError("speaker, role, session, at and meta go with a text; a Turn brings its own")
+        else:
+            given = [what] if isinstance(what, Turn) else list(what)
+        with self._lock:
+            turns = self._identified(given, moment)
+            return self._write(turns, moment, began)
+
+    def _identified(self, turns: Sequence[Turn], moment: float) -> list[Turn]:
+        """The turns with scope, id and the time they were learned."""
+        seen: Counter[str] = Counter()
+        found = []
+        for turn in turns:
+            if not isinstance(turn, Turn):
+                raise BadText("what", f"must be text or Turns, not {type(turn).__name__}")
+            if turn.scope not in ("", self.scope):
+                raise UsageError(f"a turn of scope {turn.scope!r} was given to a memory of scope {self.scope!r}")
+            wanted = turn.id
+            if not wanted:
+                first = turn_id(self.scope, turn.session, turn.speaker, turn.at, turn.text)
+                nth, seen[first] = seen[first], seen[first] + 1
+                wanted = turn_id(self.scope, turn.session, turn.speaker, turn.at, turn.text, nth) if nth else first
+            learned = moment if turn.seen_at is None else turn.seen_at
+            found.append(replace(turn, id=wanted, scope=self.scope, seen_at=learned))
+        return found
+
+    def _write(self, turns: list[Turn], moment: float, began: float) -> Remembered:
+        known = self._store.known(self.scope, [turn.id for turn in turns])
+        fresh = [turn for turn in turns if turn.id not in known]
+        parts = iter(derive(fresh, self._embedders))
+        derived = [None if turn.id in known else next(parts) for turn in turns]
+        applied = self._store.apply(self.scope, [Change("add", turn) for turn in turns], derived, self._keys, moment)
+        self._index.written()
+        size = sum(len(turn.text.encode()) for turn in fresh)
+        added = len(applied.added)
+        return Remembered(
+            ids=tuple(turn.id for turn in turns),
+            added=added,
+            known=len(turns) - added,
+            cost=Cost(bytes=size, seconds=perf_counter() - began),
+        )
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Put records and links on disk in one transaction; turns go through remember.
+
+        Raises UsageError, UnknownId where a record cites a turn that is not here, DuplicateId, or a StoreError.
+        """
+        if any(isinstance(change.item, Turn) for change in changes):
+            raise UsageError("turns go through remember(), which indexes them")
+        with self._lock:
+            self._store.apply(self.scope, changes, [None] * len(changes), self._keys, seconds(self._clock()))
+
+    # -- reading
+
+    def recall(self, question: str, *, tokens: int | None = 1000, limit: int | None = None) -> Recall:
+        """Evidence on a question, best first, cited, within a budget.
+
+        tokens: the rendered context costs at most so many [tokens]; None = plain ranking, nothing skipped
+        limit: at most so many hits; without tokens and limit, 10
+        Raises UsageError for a negative budget or a question that is not text, or a StoreError.
+        """
+        began = perf_counter()
+        if not isinstance(question, str):
+            raise BadText("question", f"must be text, not {type(question).__name__}")
+        if limit is not None and limit < 0:
+            raise UsageError(f"limit={limit}: must be zero or more")
+        budget = Budget(tokens=tokens)
+        with self._lock:
+            self._index.refresh()
+            answer = self._answerer.recall(question, budget, 10 if tokens is None and limit is None else limit)
+        return replace(answer, cost=replace(answer.cost, seconds=perf_counter() - began))
+
+    def get(self, id: str) -> Turn:
+        """The turn with that id. Raises UnknownId where this scope has none."""
+        return self._store.get(self.scope, id)
+
+    def turns(self, *, session: str | None = None) -> Iterator[Turn]:
+        """All turns of the scope, or of one session, in the order they were written."""
+        return self._store.turns(self.scope, session)
+
+    def records(self) -> list[Record]:
+        """All records of the scope, in the order they were written."""
+        return self._store.records(self.scope)
+
+    def links(self) -> list[Link]:
+        """All links of the scope."""
+        return self._store.links(self.scope)
+
+    def sessions(self) -> list[str]:
+        """Names of the sessions in the order they began."""
+        return self._store.sessions(self.scope)
+
+    def stats(self) -> Stats:
+        """How much there is."""
+        counts = self._store.counts(self.scope)
+        missing = {
+            embedder.name: counts.turns - counts.vectors.get(key, 0)
+            for embedder, key in zip(self._embedders, self._keys, strict=True)
+        }
+        return Stats(
+            turns=counts.turns,
+            sessions=counts.sessions,
+            records=counts.records,
+            bytes=self._store.bytes(),
+            first_at=counts.first_at,
+            last_at=counts.last_at,
+            setting=self.setting.name,
+            embedders=tuple(embedder.fingerprint for embedder in self._embedders),
+            without_vector={name: count for name, count in missing.items() if count},
+        )
+
+    def export(self, path: str | os.PathLike[str]) -> int:
+        """Write all turns as JSON lines (the schema `remember` reads); how many."""
+        count = 0
+        with Path(path).open("w", encoding="utf-8") as file:
+            for turn in self.turns():
+                file.write(json.dumps(_exported(turn), ensure_ascii=False) + "\n")
+                count += 1
+        return count
+
+    # -- care
+
+    def check(self) -> Health:
+        """Read every row of the whole file and its checksums."""
+        with self._lock:
+            return doctor.check(self._store)
+
+    def rebuild(self, progress: Progress | None = None) -> int:
+        """Make everything derived anew from the turns of this scope; how many turns."""
+        return self._again(units=True, progress=progress)
+
+    def reembed(self, progress: Progress | None = None) -> int:
+        """Embed the turns that the present embedders have not seen, then drop other embedders' vectors; how many.
+
+        Each batch is on disk at once: stopped in the middle, the next call goes on.
+        """
+        done = 0
+        with self._lock:
+            total = max(self.stats().without_vector.values(), default=0)
+            for embedder, key in zip(self._embedders, self._keys, strict=True):
+                while turns := self._store.without_vector(self.scope, key, _BATCH):
+                    parts = derive([turn for _, turn in turns], [embedder])
+                    entries = [(seq, part) for (seq, _), part in zip(turns, parts, strict=True)]
+                    self._store.put_derived(self.scope, entries, [key], units=False)
+                    done += len(turns)
+                    if progress is not None:
+                        progress(done, total * len(self._embedders))
+            self._store.drop_vectors(self.scope, self._keys)
+            self._forget_index()
+        return done
+
+    def _again(self, *, units: bool, progress: Progress | None) -> int:
+        done, after = 0, 0
+        with self._lock:
+            total = self._store.counts(self.scope).turns
+            while turns := self._store.numbered(self.scope, after):
+                parts: list[Derived] = derive([turn for _, turn in turns], self._embedders)
+                entries = [(seq, part) for (seq, _), part in zip(turns, parts, strict=True)]
+                self._store.put_derived(self.scope, entries, self._keys, units=units)
+                done, after = done + len(turns), turns[-1][0]
+                if progress is not None:
+                    progress(done, total)
+            self._forget_index()
+        return done
+
+    def _forget_index(self) -> None:
+        self._index = ScopeIndex(self._store, self.scope, list(zip(self._embedders, self._keys, strict=True)))
+        self._answerer = self._answerer.on(self._index)
+
+
+def _exported(turn: Turn) -> dict[str, Json]:
+    fields: dict[str, Json] = {"text": turn.text, "speaker": turn.speaker, "role": turn.role, "session": turn.session}
+    fields["at"] = None if turn.at is None else iso(turn.at)
+    fields["meta"] = dict(turn.meta)
+    fields["id"] = turn.id
+    return {name: value for name, value in fields.items() if value not in ("", None, {})}

@@ -1,0 +1,128 @@
+"""From a question to a Recall: embed, rank, pack, render."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memspan.core.budget import Budget, Cost
+from memspan.core.protocols import Embedder
+from memspan.core.records import Arm, Hit, Recall, Turn
+from memspan.core.tokens import CountTokens
+from memspan.text.index.scope import ScopeIndex
+from memspan.text.recall import confidence, context
+from memspan.text.recall.pack import Packer
+from memspan.text.recall.rank import MAX_QUESTION_CHARS, Ranking, rank
+from memspan.text.recall.setting import Setting
+
+_READ_AHEAD = 24
+
+
+class Answerer:
+    """Answers questions from one index.
+
+    setting: of recall;  embedders: of the dense arms;  count_tokens: for the budget
+    """
+
+    def __init__(
+        self, index: ScopeIndex, setting: Setting, embedders: Sequence[Embedder], count_tokens: CountTokens
+    ) -> None:
+        self.index, self.setting, self.embedders, self.count_tokens = index, setting, embedders, count_tokens
+        self._secret = index.store.secret()
+
+    def on(self, index: ScopeIndex) -> "Answerer":
+        """The same on another index."""
+        return Answerer(index, self.setting, self.embedders, self.count_tokens)
+
+    def recall(self, question: str, budget: Budget, limit: int | None) -> Recall:
+        """What memory has on a question, within the budget, at most `limit` hits."""
+        read = _Reader(self.index)
+        ranking = self._rank(question, read, limit)
+        packer = Packer(budget.tokens, self.count_tokens, self.setting)
+        pinned = ((unit, turn) for unit in ranking.standing if (turn := read.turn(unit)) is not None)
+        standing = [self._hit(ranking, item, n) for n, item in enumerate(packer.standing(pinned), start=1)]
+        packed = packer.walk(self._candidates(ranking, read, packer, {hit.id for hit in standing}), limit)
+        hits = [self._hit(ranking, item, n) for n, item in enumerate(packed, start=1)]
+        block = context.render(hits, standing, self._secret)
+        return Recall(
+            question=question,
+            hits=tuple(hits),
+            standing=tuple(standing),
+            context=block,
+            confidence=confidence.of(ranking, self.index.count),
+            cost=Cost(tokens=self.count_tokens(block)),
+        )
+
+    def _rank(self, question: str, read: "_Reader", limit: int | None) -> Ranking:
+        asked = question[:MAX_QUESTION_CHARS]
+        vectors = {embedder.name: embedder.embed([asked])[0] for embedder in self.embedders} if self.index.count else {}
+        return rank(self.index, asked, self.setting, vectors, read.texts, max(self.setting.depth, limit or 0))
+
+    def _candidates(
+        self, ranking: Ranking, read: "_Reader", packer: Packer, shown: set[str]
+    ) -> Iterator[tuple[int, Turn]]:
+        """Ranked turns, best first, without those shown already and those that cannot fit any more."""
+        waiting = ranking.units
+        while len(waiting):
+            ahead = waiting[:_READ_AHEAD]
+            read.ahead(ahead.tolist())
+            for unit in ahead.tolist():
+                if (turn := read.turn(unit)) is not None and turn.id not in shown:
+                    yield unit, turn
+            waiting = waiting[_READ_AHEAD:]
+            waiting = waiting[packer.may_fit(self.index.chars[waiting])]
+
+    def _hit(self, ranking: Ranking, item: tuple[int, Turn, int], number: int) -> Hit:
+        unit, turn, tokens = item
+        assert turn.seen_at is not None
+        return Hit(
+            id=turn.id,
+            text=turn.text,
+            score=ranking.score_of(unit),
+            rank=number,
+            speaker=turn.speaker,
+            role=turn.role,
+            session=turn.session,
+            at=turn.at,
+            seen_at=turn.seen_at,
+            sources=(turn.id,),
+            why=tuple(_why(ranking, unit)),
+            tokens=tokens,
+            meta=turn.meta,
+        )
+
+
+class _Reader:
+    """Reads turns of units, each once."""
+
+    def __init__(self, index: ScopeIndex) -> None:
+        self.index = index
+        self._turns: dict[int, Turn | None] = {}
+
+    def ahead(self, units: Sequence[int]) -> None:
+        wanted = [unit for unit in units if unit not in self._turns]
+        if not wanted:
+            return
+        seqs = self.index.seq[wanted].tolist()
+        found = self.index.store.fetch(self.index.scope, seqs)
+        self._turns.update((unit, found.get(seq)) for unit, seq in zip(wanted, seqs, strict=True))
+
+    def turn(self, unit: int) -> Turn | None:
+        """None where its row is damaged: nothing wrong is ever served."""
+        self.ahead([unit])
+        return self._turns[unit]
+
+    def texts(self, units: Sequence[int]) -> Mapping[int, str]:
+        self.ahead(units)
+        return {unit: turn.text for unit in units if (turn := self._turns[unit]) is not None}
+
+
+def _why(ranking: Ranking, unit: int) -> Iterator[Arm]:
+    place: NDArray[np.int64] = np.array([unit])
+    for arm in ranking.arms:
+        yield Arm(arm.name, float(arm.raw[unit]), ranking.rank_in(arm, unit), float(arm.added(place)[0]))
+    for name, boost in ranking.boosts.items():
+        if boost[unit]:
+            yield Arm(name, 1.0, 1, float(boost[unit]))
+    if unit in ranking.lifted:
+        yield Arm("preference", 1.0, 1 + ranking.lifted.index(unit), 0.0)

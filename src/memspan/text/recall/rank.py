@@ -1,0 +1,232 @@
+"""Ranking: arms, fusion by z-score, boosts. Boosts, never filters; ties go to the newest.
+
+z(s) = (s - mean) / std over all units of the scope, per question and arm. The sum of the weighted z is flat around its
+optimum, where reciprocal-rank fusion loses even to one arm alone when another is weak.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memspan.text.extract.dates import ranges
+from memspan.text.extract.entities import named
+from memspan.text.extract.standing import advice_seeking
+from memspan.text.index.entry import INSTRUCTION
+from memspan.text.index.scope import ScopeIndex
+from memspan.text.index.words import query_words
+from memspan.text.recall.setting import Setting
+
+Floats = NDArray[np.float32]
+Units = NDArray[np.int64]
+TextOf = Callable[[Sequence[int]], Mapping[int, str]]
+"""Texts of units, by unit."""
+
+MAX_QUESTION_CHARS = 20_000
+
+
+@dataclass(slots=True)
+class Arm:
+    """One arm's word on every unit. name: its key
+
+    raw: scores of all units (count + 1,), [0] is nobody; lexical scores are 0 outside the candidates
+    added: what it adds to the sum for raw score 0 and per unit of raw score (weight / std)
+    """
+
+    name: str
+    raw: Floats
+    base: float
+    slope: float
+
+    def added(self, units: Units) -> Floats:
+        """What the arm adds to the sum of some units."""
+        return np.float32(self.base) + np.float32(self.slope) * self.raw[units]
+
+
+@dataclass(slots=True)
+class Ranking:
+    """Units best first with their sums, and why.
+
+    units, scores: (depth,);  arms: lexical first;  boosts: name -> what it adds to each unit (count + 1,)
+    standing: units of the standing instructions nearest to the question;  lifted: preferences brought up by rule
+    idf_sum: of the question's words that the scope knows
+    """
+
+    units: Units
+    scores: Floats
+    arms: list[Arm] = field(default_factory=list)
+    boosts: dict[str, Floats] = field(default_factory=dict)
+    standing: list[int] = field(default_factory=list)
+    lifted: list[int] = field(default_factory=list)
+    idf_sum: float = 0.0
+    _places: dict[int, int] = field(default_factory=dict)
+    _ranks: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+
+    def score_of(self, unit: int) -> float:
+        """Fused score of a unit, in standard deviations above the scope's mean."""
+        one = np.array([unit])
+        return float(_sum(self.arms, self.boosts, one)[0])
+
+    def rank_in(self, arm: Arm, unit: int) -> int:
+        """Rank of a ranked unit in one arm, among the ranked units, 1 = best."""
+        if arm.name not in self._ranks:
+            order = np.argsort(-arm.raw[self.units], kind="stable")
+            self._ranks[arm.name] = np.empty(len(order), np.int64)
+            self._ranks[arm.name][order] = np.arange(1, len(order) + 1)
+        if not self._places:
+            self._places.update((found, place) for place, found in enumerate(self.units.tolist()))
+        return int(self._ranks[arm.name][self._places[unit]]) if unit in self._places else len(self.units) + 1
+
+
+def rank(
+    index: ScopeIndex, question: str, setting: Setting, vectors: Mapping[str, Floats], text_of: TextOf, depth: int
+) -> Ranking:
+    """Rank the units of a scope for a question.
+
+    vectors: the question's own vector by embedder name, (dim,);  text_of: reads texts;  depth: how many to rank
+    """
+    if not index.count:
+        return Ranking(np.empty(0, np.int64), np.empty(0, np.float32))
+    question = question[:MAX_QUESTION_CHARS]
+    query = index.lexical.query(query_words(question))
+    dense = {name: (index.flats[name][1], vectors[name]) for name in setting.embedders if vectors[name].any()}
+    prepared = {name: (flat, flat.prepare(vector)) for name, (flat, vector) in dense.items()}
+    near = {name: flat.scan(vector) for name, (flat, vector) in prepared.items()}
+
+    arms = [_lexical(index, query.plain(), query.exact, list(near.values()), setting)]
+    arms += [_arm(name, cosines, setting.weights[name], index.count) for name, cosines in near.items()]
+    boosts = _boosts(index, question, setting)
+    total = np.full(index.count + 1, sum(arm.base for arm in arms), np.float32)
+    for arm in arms:
+        total += np.float32(arm.slope) * arm.raw
+    for boost in boosts.values():
+        total += boost
+    units = _best(total, min(depth, index.count))
+    for arm in arms[1:]:
+        flat, vector = prepared[arm.name]
+        arm.raw[units] = flat.exact(vector, units)
+    ranking = _ordered(units, _sum(arms, boosts, units), arms, boosts)
+    _bridge(ranking, index, setting, text_of)
+    nearest = prepared[arms[-1].name] if len(arms) > 1 else None
+    if nearest is not None:
+        flat, vector = nearest
+        _lift(ranking, index, question, setting, lambda some: flat.exact(vector, some))
+        ranking.standing = _nearest(index, INSTRUCTION, setting.standing, lambda some: flat.exact(vector, some))
+    ranking.idf_sum = query.idf_sum
+    return ranking
+
+
+def _lexical(
+    index: ScopeIndex,
+    plain: Floats,
+    exact: Callable[[NDArray[np.int32]], Floats],
+    near: Sequence[Floats],
+    setting: Setting,
+) -> Arm:
+    """BM25F of the candidates: the best by plain BM25 with their neighbours, and the best of each dense arm."""
+    touched = np.flatnonzero(plain)
+    best = touched[_best(plain[touched], min(setting.candidates, len(touched)))]
+    some: list[Units] = [index.neighbours[best].ravel().astype(np.int64)]
+    some += [_best(cosines, min(setting.candidates, index.count)) for cosines in near]
+    candidates = np.unique(np.concatenate(some))
+    candidates = candidates[candidates > 0]
+    raw = np.zeros(index.count + 1, np.float32)
+    raw[candidates] = exact(index.neighbours[candidates])
+    return _arm("lexical", raw, setting.weights["lexical"], index.count)
+
+
+def _arm(name: str, raw: Floats, weight: float, count: int) -> Arm:
+    """z-scores as a line through the raw scores; an arm that says the same of all says nothing."""
+    mean = float(raw[1:].mean(dtype=np.float64))
+    spread = float(np.sqrt(max(0.0, float(np.square(raw[1:], dtype=np.float64).mean()) - mean * mean)))
+    if spread < 1e-9:
+        return Arm(name, raw, 0.0, 0.0)
+    return Arm(name, raw, -weight * mean / spread, weight / spread)
+
+
+def _sum(arms: Sequence[Arm], boosts: Mapping[str, Floats], units: Units) -> Floats:
+    """Fused scores of some units, (len(units),)."""
+    scores = np.zeros(len(units), np.float32)
+    for arm in arms:
+        scores += arm.added(units)
+    for boost in boosts.values():
+        scores += boost[units]
+    return scores
+
+
+def _boosts(index: ScopeIndex, question: str, setting: Setting) -> dict[str, Floats]:
+    boosts: dict[str, Floats] = {"user": index.user * np.float32(setting.user)}
+    if spans := ranges(question, index.years):
+        inside = np.zeros(index.count + 1, np.bool_)
+        for start, end in spans:
+            inside |= (index.at >= start) & (index.at < end)
+        boosts["date"] = inside * np.float32(setting.date)
+    if len(index.names) > 1 and len(meant := named(question, index.names)) == 1:
+        boosts["speaker"] = (index.speaker == index.speakers[meant.pop()]) * np.float32(setting.speaker)
+    for boost in boosts.values():
+        boost[0] = 0
+    return boosts
+
+
+def _best(scores: Floats, most: int) -> Units:
+    """Places of the `most` highest scores, in no order; place 0 (nobody) only where scores say so."""
+    if most >= len(scores):
+        return np.arange(len(scores))
+    return np.argpartition(scores, len(scores) - most)[len(scores) - most :]
+
+
+def _ordered(units: Units, scores: Floats, arms: list[Arm], boosts: dict[str, Floats]) -> Ranking:
+    keep = units > 0
+    units, scores = units[keep], scores[keep]
+    order = np.lexsort((-units, -scores))
+    return Ranking(units[order], scores[order], arms, boosts)
+
+
+def _bridge(ranking: Ranking, index: ScopeIndex, setting: Setting, text_of: TextOf) -> None:
+    """Raise units headed by a name that one of the best units mentions."""
+    best = ranking.units[: setting.bridge_from]
+    texts = text_of(best.tolist())
+    boost = np.zeros(index.count + 1, np.float32)
+    for unit, score in zip(best.tolist(), ranking.scores.tolist(), strict=False):
+        gain = setting.bridge * np.exp(score - ranking.scores[0])
+        for headed in index.heads.mentioned(texts.get(unit, "")):
+            if headed != unit:
+                boost[headed] = max(boost[headed], gain)
+    if not boost.any():
+        return
+    raised = np.flatnonzero(boost)
+    missing = raised[~np.isin(raised, ranking.units)]
+    scores = _sum(ranking.arms, ranking.boosts, missing)
+    ranking.boosts["bridge"] = boost
+    units = np.concatenate([ranking.units, missing])
+    again = _ordered(units, np.concatenate([ranking.scores, scores]) + boost[units], ranking.arms, ranking.boosts)
+    ranking.units, ranking.scores = again.units, again.scores
+
+
+def _lift(
+    ranking: Ranking, index: ScopeIndex, question: str, setting: Setting, cosine: Callable[[Units], Floats]
+) -> None:
+    """Bring the nearest preferences near the top of an advice-seeking question."""
+    marked = int(np.count_nonzero((index.marks > 0) & index.user))
+    if not marked or marked > setting.crowded * index.count or not advice_seeking(question):
+        return
+    lifted = [
+        unit
+        for unit in _nearest(index, 0xFF, setting.lifted, cosine)
+        if unit not in ranking.units[: setting.lift_to - 1].tolist()
+    ]
+    order = [unit for unit in ranking.units.tolist() if unit not in lifted]
+    order[setting.lift_to - 1 : setting.lift_to - 1] = lifted
+    scores = dict(zip(ranking.units.tolist(), ranking.scores.tolist(), strict=True))
+    floor = float(ranking.scores[-1])
+    ranking.lifted = lifted
+    ranking.units = np.array(order, np.int64)
+    ranking.scores = np.array([scores.get(unit, floor) for unit in order], np.float32)
+
+
+def _nearest(index: ScopeIndex, mark: int, most: int, cosine: Callable[[Units], Floats]) -> list[int]:
+    """The user turns with a mark that are nearest to the question, nearest first; ties newest first."""
+    marked = np.flatnonzero(((index.marks & mark) > 0) & index.user)
+    cosines = cosine(marked)
+    return [int(unit) for unit in marked[np.lexsort((-marked, -cosines))][:most]]

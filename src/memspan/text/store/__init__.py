@@ -1,0 +1,1 @@
+"""Where memory lies: one SQLite file through apsw."""

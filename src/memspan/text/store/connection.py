@@ -1,0 +1,173 @@
+"""Opening the file: SQLite through apsw with the settings durability and safety need.
+
+Each setting's reason stands in docs/decisions/0001-store.md. What SQLite raises leaves here as our own errors.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import apsw
+
+from memspan.core.errors import (
+    ClosedStore,
+    DamagedFile,
+    DiskFull,
+    NewerFormat,
+    NotAMemory,
+    ReadOnlyStore,
+    StoreBusy,
+    StoreError,
+    UsageError,
+)
+from memspan.text.store import schema
+
+Durability = Literal["power", "process"]
+BUSY_S = 20.0
+CACHE_KIB = 16_384
+_MAGIC = b"SQLite format 3\0"
+_SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Raise our own errors for what SQLite and the operating system raise inside."""
+    try:
+        yield
+    except apsw.FullError:
+        raise DiskFull(path) from None
+    except (apsw.BusyError, apsw.LockedError):
+        raise StoreBusy(path, BUSY_S) from None
+    except (apsw.ReadOnlyError, apsw.PermissionsError, PermissionError):
+        raise ReadOnlyStore(path) from None
+    except (apsw.CorruptError, apsw.NotADBError, apsw.FormatError, apsw.MismatchError) as why:
+        raise DamagedFile(path, str(why)) from why
+    except (apsw.ConnectionClosedError, apsw.CursorClosedError):
+        raise ClosedStore(path, "was closed; open it again") from None
+    except (apsw.IOError, apsw.CantOpenError, apsw.SQLError, apsw.ProtocolError) as why:
+        raise StoreError(path, f"{why}; what was acknowledged before is safe") from why
+
+
+def connect(path: Path, *, read_only: bool, durability: Durability) -> apsw.Connection:
+    """A connection to a memory file of the present format; a new file is made where there is none.
+
+    Raises NotAMemory, NewerFormat, DamagedFile, ReadOnlyStore, StoreBusy or StoreError.
+    """
+    if durability not in _SYNCHRONOUS:
+        raise UsageError(f"durability={durability!r}: must be 'power' or 'process'")
+    with translated(path):
+        _look(path, read_only)
+        connection = _open(path, read_only)
+        try:
+            _settle(connection, durability)
+            _check_format(connection, path, read_only)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _look(path: Path, read_only: bool) -> None:
+    """Refuse what is plainly not ours before SQLite touches it, and make a new file private."""
+    if path.is_dir():
+        raise NotAMemory(path, "it is a directory")
+    if not path.exists():
+        if read_only:
+            raise StoreError(path, "does not exist; read_only=True opens existing files only")
+        _make_private(path)
+        return
+    with path.open("rb") as file:
+        head = file.read(100)
+    if not head:
+        return
+    if not head.startswith(_MAGIC):
+        if head[68:72] == schema.APPLICATION_ID.to_bytes(4, "big"):
+            raise DamagedFile(path, "its first bytes are broken")
+        raise NotAMemory(path, "it does not look like an SQLite file")
+
+
+def _make_private(path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        raise StoreError(path, "its directory does not exist; make it first") from None
+    except OSError as why:
+        if isinstance(why, PermissionError) or why.errno == 30:  # EROFS
+            raise ReadOnlyStore(path) from None
+        raise StoreError(path, why.strerror or str(why)) from why
+
+
+def _open(path: Path, read_only: bool) -> apsw.Connection:
+    if not read_only:
+        return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    wal = Path(f"{path}-wal")
+    if os.access(path.parent, os.W_OK) or (wal.exists() and wal.stat().st_size):
+        return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    quoted = str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    return apsw.Connection(f"file:{quoted}?immutable=1", flags=flags)
+
+
+def _settle(connection: apsw.Connection, durability: Durability) -> None:
+    connection.set_busy_timeout(int(BUSY_S * 1000))
+    for limit, most in (
+        (apsw.SQLITE_LIMIT_LENGTH, 64_000_000),
+        (apsw.SQLITE_LIMIT_SQL_LENGTH, 100_000),
+        (apsw.SQLITE_LIMIT_EXPR_DEPTH, 100),
+        (apsw.SQLITE_LIMIT_ATTACHED, 0),
+    ):
+        connection.limit(limit, most)
+    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+    connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0)
+    for pragma in (
+        f"synchronous={_SYNCHRONOUS[durability]}",
+        "secure_delete=ON",
+        "wal_autocheckpoint=0",
+        "mmap_size=0",
+        f"cache_size=-{CACHE_KIB}",
+        "temp_store=MEMORY",
+        "fullfsync=ON",
+        "checkpoint_fullfsync=ON",
+        "foreign_keys=ON",
+        "cell_size_check=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _check_format(connection: apsw.Connection, path: Path, read_only: bool) -> None:
+    found = connection.pragma("user_version")
+    ours = connection.pragma("application_id") == schema.APPLICATION_ID
+    if not ours and (found or connection.execute("SELECT count(*) FROM sqlite_schema").get):
+        raise NotAMemory(path, "it is an SQLite file of another program")
+    if found > schema.FORMAT:
+        raise NewerFormat(path, found, schema.FORMAT)
+    if read_only and found < schema.FORMAT:
+        raise StoreError(path, "is empty or of an older format; open it once without read_only")
+    if found < schema.FORMAT:
+        _raise_format(connection)
+    if not read_only and connection.pragma("journal_mode") != "wal":
+        connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _raise_format(connection: apsw.Connection) -> None:
+    """Create or migrate in one transaction."""
+    if not connection.pragma("user_version"):
+        connection.execute(f"PRAGMA page_size={schema.PAGE_BYTES}")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        found = connection.pragma("user_version")  # another process may have been first
+        if not found:
+            schema.create(connection)
+        else:
+            schema.migrate(connection, found)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

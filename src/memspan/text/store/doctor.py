@@ -1,0 +1,320 @@
+"""Care: find what is damaged, save what can be read.
+
+`check` reads every row and its checksum. `repair` copies every readable row into a new file and keeps the damaged
+one beside it; nothing is ever deleted.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from memspan.core.errors import DamagedFile, NotAMemory, StoreError
+from memspan.core.protocols import Progress
+from memspan.text.store import rows, schema
+from memspan.text.store.connection import translated
+from memspan.text.store.sqlite import SqliteStore
+
+Row = tuple[Any, ...]  # Any: SQLite's own types
+
+_HEADER_BYTES = 100
+_CHECKED: tuple[tuple[str, str, Callable[[Row], bool]], ...] = (
+    ("scope", "path, crc", rows.intact),
+    ("turn", rows.TURN_COLUMNS, rows.intact),
+    ("unit", "scope, turn, bag, head, marks, chars, crc", rows.intact),
+    ("vector", "scope, embedder, turn, half, crc", lambda row: rows.vector_crc(*row[:4]) == row[4]),
+    ("link", "scope, source, kind, target, weight, crc", rows.intact),
+    ("change", "scope, at, op, kind, first, last, crc", rows.intact),
+)
+_COPIED = (
+    *("setting", "scope", "turn", "unit", "embedder", "vector", "record", "source", "link", "change", "job"),
+    "tombstone",
+)
+_BY_ROWID = frozenset(("scope", "turn", "embedder", "record", "change"))
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing found wrong. table, key: where;  what: in words;  repairable: whether rebuild mends it"""
+
+    table: str
+    key: str
+    what: str
+    repairable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The outcome of a check. checked: rows read, by table"""
+
+    problems: tuple[Problem, ...]
+    checked: dict[str, int]
+
+    @property
+    def ok(self) -> bool:
+        """True where nothing is wrong."""
+        return not self.problems
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """The outcome of a repair. new_path: the sound file, in the old place;  quarantined_path: the damaged one, beside it
+
+    saved: turns in the new file;  lost: ids (or row numbers) of turns that could not be read
+    """
+
+    new_path: Path
+    quarantined_path: Path
+    saved: int
+    lost: tuple[str, ...]
+
+
+def check(store: SqliteStore) -> Health:
+    """Every row of the file against its checksum, and every turn against its index row."""
+    problems: list[Problem] = []
+    checked: dict[str, int] = {}
+    with store.snapshot() as connection:
+        problems += _sqlite_says(connection)
+        for table, columns, good in _CHECKED:
+            bad, checked[table] = _check_table(connection, table, columns, good)
+            problems += bad
+        bad, checked["record"] = _check_records(connection)
+        problems += bad
+        problems += _gaps(connection)
+    return Health(tuple(problems), checked)
+
+
+def examine(path: Path) -> Health:
+    """Check a file that nobody needs to have open. Raises NotAMemory, NewerFormat or StoreError."""
+    try:
+        store = SqliteStore(path, read_only=True)
+    except DamagedFile as why:
+        return Health((Problem("file", "", why.why, False),), {})
+    try:
+        return check(store)
+    except DamagedFile as why:
+        return Health((Problem("file", "", why.why, False),), {})
+    finally:
+        store.close()
+
+
+def _sqlite_says(connection: apsw.Connection) -> Iterator[Problem]:
+    try:
+        for (message,) in connection.execute("PRAGMA integrity_check(100)"):
+            if message != "ok":
+                yield Problem("file", "", str(message), False)
+    except apsw.CorruptError as why:
+        yield Problem("file", "", str(why), False)
+
+
+def _check_table(
+    connection: apsw.Connection, table: str, columns: str, good: Callable[[Row], bool]
+) -> tuple[list[Problem], int]:
+    derived = table in schema.DERIVED
+    problems, count = [], 0
+    try:
+        for row in connection.execute(f"SELECT {columns} FROM {table}"):
+            count += 1
+            if not good(row):
+                problems.append(Problem(table, _key(table, row), "fails its checksum", derived))
+    except (apsw.CorruptError, UnicodeDecodeError) as why:
+        problems.append(Problem(table, "", f"cannot be read to its end ({why})", derived))
+    return problems, count
+
+
+def _check_records(connection: apsw.Connection) -> tuple[list[Problem], int]:
+    problems, count = [], 0
+    try:
+        for row in connection.execute("SELECT * FROM record"):
+            count += 1
+            cited = connection.execute(
+                "SELECT turn FROM source WHERE scope = ? AND record = ? ORDER BY turn", row[1::-1]
+            )
+            if rows.checksum(*row[:-1], *(turn for (turn,) in cited)) != row[-1]:
+                problems.append(Problem("record", str(row[2]), "fails its checksum", False))
+    except (apsw.CorruptError, UnicodeDecodeError) as why:
+        problems.append(Problem("record", "", f"cannot be read to its end ({why})", False))
+    return problems, count
+
+
+def _key(table: str, row: Row) -> str:
+    place = {"turn": 2, "unit": 1, "vector": 2}.get(table, 0)
+    return str(row[place])
+
+
+def _gaps(connection: apsw.Connection) -> Iterator[Problem]:
+    for query, what, repairable in (
+        ("SELECT id FROM turn LEFT JOIN unit ON unit.scope = turn.scope AND unit.turn = seq WHERE unit.turn IS NULL",
+         "is not in the index", True),
+        ("SELECT turn FROM unit WHERE turn NOT IN (SELECT seq FROM turn)", "is indexed but not there", True),
+        ("SELECT turn FROM source WHERE turn NOT IN (SELECT seq FROM turn)", "is cited but not there", False),
+        ("SELECT id FROM turn WHERE scope NOT IN (SELECT key FROM scope)", "belongs to no scope", False),
+    ):  # fmt: skip
+        try:
+            for (key,) in connection.execute(query):
+                yield Problem("turn", str(key), what, repairable)
+        except apsw.CorruptError as why:
+            yield Problem("turn", "", f"cannot be compared with its index ({why})", repairable)
+
+
+def repair(path: Path, progress: Progress | None = None) -> Repair:
+    """Copy every readable row into a new file in its place; the damaged file stays beside it under another name.
+
+    Nobody else may have the file open. Raises NotAMemory where not even one table can be found, or StoreError.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    work, fresh, kept = (path.with_name(f"{path.name}.{what}-{stamp}") for what in ("copy", "new", "damaged"))
+    try:
+        with translated(path):
+            _copy(path, work)
+            lost = _salvage(work, fresh, progress)
+    except BaseException:
+        _remove(fresh)
+        raise
+    finally:
+        _remove(work)
+    saved = _count(fresh)
+    for suffix in ("", "-wal"):
+        if Path(f"{path}{suffix}").exists():
+            os.replace(f"{path}{suffix}", f"{kept}{suffix}")
+    _remove(path)  # only the lock file -shm is left of it, and it holds no data
+    os.replace(fresh, path)
+    return Repair(path, kept, saved, lost)
+
+
+def _copy(path: Path, work: Path) -> None:
+    shutil.copyfile(path, work)
+    if Path(f"{path}-wal").exists():
+        shutil.copyfile(f"{path}-wal", f"{work}-wal")
+    with work.open("r+b") as file:
+        if not file.read(16).startswith(b"SQLite format 3\0"):
+            file.seek(0)
+            file.write(_sound_header())
+
+
+def _sound_header() -> bytes:
+    """The first 100 bytes of a healthy memory file; SQLite takes the page count from the file's size."""
+    connection = apsw.Connection(":memory:")
+    connection.execute(f"PRAGMA page_size={schema.PAGE_BYTES}")
+    schema.create(connection)
+    return bytes(connection.serialize("main")[:_HEADER_BYTES])
+
+
+def _salvage(work: Path, fresh: Path, progress: Progress | None) -> tuple[str, ...]:
+    damaged = apsw.Connection(str(work))
+    try:
+        damaged.execute("PRAGMA cell_size_check=ON")
+        tables = _tables(damaged, work)
+        SqliteStore(fresh).close()
+        new = apsw.Connection(str(fresh))
+        try:
+            new.execute("PRAGMA foreign_keys=OFF; BEGIN")
+            for table in _COPIED:
+                if table in tables:
+                    _copy_table(damaged, new, table, progress)
+            lost = _lost(damaged, new)
+            new.execute("DELETE FROM unit WHERE turn NOT IN (SELECT seq FROM turn)")
+            new.execute("DELETE FROM vector WHERE turn NOT IN (SELECT seq FROM turn)")
+            new.execute("COMMIT")
+        finally:
+            new.close()
+        return lost
+    finally:
+        damaged.close()
+
+
+def _tables(connection: apsw.Connection, path: Path) -> set[str]:
+    try:
+        found = {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    except (apsw.CorruptError, apsw.NotADBError, apsw.FormatError) as why:
+        raise StoreError(path, f"not one table of it can be read ({why}); it was left as it is") from None
+    if "turn" not in found:
+        raise NotAMemory(path, "it has no table of turns")
+    return found
+
+
+def _copy_table(damaged: apsw.Connection, new: apsw.Connection, table: str, progress: Progress | None) -> None:
+    columns = [row[1] for row in new.execute(f"PRAGMA table_info({table})")]
+    insert = f"INSERT OR IGNORE INTO {table} VALUES ({','.join('?' * len(columns))})"
+    good = {name: (names, test) for name, names, test in _CHECKED}.get(table)
+    for done, row in enumerate(_readable(damaged, table), start=1):
+        if good is not None:
+            named = dict(zip(columns, row, strict=True))
+            if not good[1](tuple(named[name] for name in good[0].split(", "))):
+                continue
+        try:
+            new.execute(insert, row)
+        except (apsw.ConstraintError, apsw.MismatchError):
+            continue  # not a row this table could ever have held
+        if progress is not None and table == "turn":
+            progress(done, 0)
+
+
+def _readable(connection: apsw.Connection, table: str) -> Iterator[Row]:
+    """Rows from the front to the first damage, from the back to the last, and one by one between them."""
+    key = "rowid" if table in _BY_ROWID else None
+    first = last = None
+    try:
+        for row in connection.execute(f"SELECT {key or 1}, * FROM {table}"):
+            first = row[0]
+            yield row[1:]
+        return
+    except (apsw.CorruptError, UnicodeDecodeError):
+        pass
+    if key is None:
+        return
+    try:
+        for row in connection.execute(f"SELECT rowid, * FROM {table} ORDER BY rowid DESC"):
+            last = row[0]
+            if first is not None and last <= first:
+                return
+            yield row[1:]
+    except (apsw.CorruptError, UnicodeDecodeError):
+        pass
+    for rowid in range((first or 0) + 1, last or _highest(connection, table) + 1):
+        try:
+            yield from connection.execute(f"SELECT * FROM {table} WHERE rowid = ?", (rowid,))
+        except (apsw.CorruptError, UnicodeDecodeError):
+            continue
+
+
+def _highest(connection: apsw.Connection, table: str) -> int:
+    try:
+        return connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).get or 0
+    except apsw.CorruptError:
+        return 0
+
+
+def _lost(damaged: apsw.Connection, new: apsw.Connection) -> tuple[str, ...]:
+    """Turns the damaged file's indexes know and the new file lacks."""
+    saved = {seq for (seq,) in new.execute("SELECT seq FROM turn")}
+    known: dict[int, str] = {}
+    for query in (
+        "SELECT turn, 'turn ' || turn FROM unit",
+        "SELECT rowid, id FROM turn INDEXED BY sqlite_autoindex_turn_1 WHERE scope > -1",
+    ):
+        try:
+            known.update(damaged.execute(query))
+        except (apsw.CorruptError, apsw.SQLError, UnicodeDecodeError):
+            continue
+    return tuple(name for seq, name in sorted(known.items()) if seq not in saved)
+
+
+def _count(path: Path) -> int:
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        count: int = connection.execute("SELECT count(*) FROM turn").get
+        return count
+    finally:
+        connection.close()
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)

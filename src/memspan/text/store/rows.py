@@ -1,0 +1,96 @@
+"""Rows and their checksums: every row carries a CRC-32 over all its columns.
+
+SQLite's own integrity check does not see a flipped bit inside a value; these do.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from zlib import crc32
+
+from memspan.core.records import ROLES, Json, Turn
+
+TURN_COLUMNS = "seq, scope, id, session, speaker, role, at, seen_at, text, meta, crc"
+TurnRow = tuple[int, int, str, str, str, int, float | None, float, str, str | None, int]
+UnitRow = tuple[int, str, str, int, float | None, bytes | None, str | None, int | None, int | None]
+"""seq, session, speaker, role, at, bag, head, marks, chars: what the index needs of a turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What is computed from a turn when it is written.
+
+    bag: its words, see index/words.py;  head: its head entity, plain words;  marks: standing-instruction bits
+    chars: length of its text;    halves: one float16 vector per active embedder, little endian
+    """
+
+    bag: bytes
+    head: str | None
+    marks: int
+    chars: int
+    halves: tuple[bytes, ...]
+
+
+def checksum(*columns: object) -> int:
+    """CRC-32 over all columns of a row.
+
+    >>> checksum(1, "a", None) == checksum(1, "a", None) != checksum(1, "b", None)
+    True
+    """
+    return crc32(repr(columns).encode())
+
+
+def dump(meta: Mapping[str, Json]) -> str | None:
+    return json.dumps(dict(meta), ensure_ascii=False, sort_keys=True, separators=(",", ":")) if meta else None
+
+
+def parse(raw: str | None) -> Mapping[str, Json]:
+    return MappingProxyType(json.loads(raw)) if raw else MappingProxyType({})
+
+
+def turn_row(seq: int, scope: int, turn: Turn) -> TurnRow:
+    """The row of a turn, its checksum last."""
+    assert turn.seen_at is not None
+    columns = (
+        seq,
+        scope,
+        turn.id,
+        turn.session,
+        turn.speaker,
+        ROLES.index(turn.role),
+        turn.at,
+        turn.seen_at,
+        turn.text,
+        dump(turn.meta),
+    )
+    return (*columns, checksum(*columns))
+
+
+def intact(row: tuple[object, ...]) -> bool:
+    """True where a row's last column is the checksum of the others."""
+    return checksum(*row[:-1]) == row[-1]
+
+
+def turn_of(row: TurnRow, scope: str) -> Turn:
+    return Turn(
+        row[8],
+        speaker=row[4],
+        role=ROLES[row[5]],
+        session=row[3],
+        at=row[6],
+        seen_at=row[7],
+        meta=parse(row[9]),
+        id=row[2],
+        scope=scope,
+    )
+
+
+def unit_row(scope: int, turn: int, part: Derived) -> tuple[object, ...]:
+    """The row of what is derived from a turn but its vectors, its checksum last."""
+    columns = (scope, turn, part.bag, part.head, part.marks, part.chars)
+    return (*columns, checksum(*columns))
+
+
+def vector_crc(scope: int, embedder: int, turn: int, half: bytes) -> int:
+    return crc32(half, crc32(f"{scope},{embedder},{turn}".encode()))

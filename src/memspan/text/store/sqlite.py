@@ -1,0 +1,497 @@
+"""The store on one SQLite file: an append-only log of turns, what is derived from it, and one transaction per change.
+
+Many processes may read and write one file; one writes at a time. Every method takes the scope it works in.
+"""
+
+import os
+import secrets
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from memspan.core.errors import ClosedStore, DamagedFile, DuplicateId, StoreError, UnknownId
+from memspan.core.protocols import Embedder
+from memspan.core.records import Change, Link, Record, Turn
+from memspan.text.store import record_rows, rows
+from memspan.text.store.connection import Durability, connect, translated
+from memspan.text.store.rows import Derived, TurnRow, UnitRow
+
+CHECKPOINT_BYTES = 4_000_000
+Item = TypeVar("Item")
+
+
+class StrangerWarning(UserWarning):
+    """Another SQLite library or process removed our write-ahead log; nothing was lost, the file was reopened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a transaction did. turns: (seq, id) of every turn given, in order; added: seqs that are new"""
+
+    turns: tuple[tuple[int, str], ...]
+    added: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows of one scope. vectors: rows by embedder key"""
+
+    turns: int
+    sessions: int
+    first_at: float | None
+    last_at: float | None
+    records: int
+    vectors: dict[int, int]
+
+
+class SqliteStore:
+    """One open memory file.
+
+    path: made where it does not exist;  durability: "power" syncs each commit to the medium, "process" leaves that
+    to the system (a power cut may lose the last commits, a killed process loses nothing)
+    Raises NotAMemory, NewerFormat, DamagedFile, ReadOnlyStore, StoreBusy or StoreError.
+    """
+
+    def __init__(self, path: Path, *, durability: Durability = "power", read_only: bool = False) -> None:
+        self.path, self.durability, self.read_only = path, durability, read_only
+        self._wal = f"{path}-wal"
+        self._pid = os.getpid()
+        self._lock = threading.RLock()
+        self._scopes: dict[str, int] = {}
+        self._open()
+
+    def _open(self) -> None:
+        self._connection: apsw.Connection | None = connect(
+            self.path, read_only=self.read_only, durability=self.durability
+        )
+        self._inode = os.stat(self.path).st_ino
+        self._wal_inode = _inode(self._wal)
+
+    def close(self) -> None:
+        """Fold the log into the file and let go; closing twice is fine."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+            if connection is None or os.getpid() != self._pid:
+                return
+            with translated(self.path):
+                try:
+                    if not self.read_only:
+                        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                finally:
+                    connection.close()
+
+    @contextmanager
+    def _use(self) -> Iterator[apsw.Connection]:
+        """The connection, for one thread at a time; errors leave as ours."""
+        if os.getpid() != self._pid:
+            raise ClosedStore(self.path, "was opened before this process was forked; open it anew in the child")
+        with self._lock, translated(self.path):
+            if self._connection is None:
+                raise ClosedStore(self.path, "was closed; open it again")
+            yield self._connection
+
+    @contextmanager
+    def _write(self) -> Iterator[apsw.Connection]:
+        """One transaction, on the medium when it ends (durability "power")."""
+        with self._use() as connection:
+            self._still_ours()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            self._guard(connection)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[apsw.Connection]:
+        """One consistent view for several reads."""
+        with self._use() as connection:
+            if connection.in_transaction:
+                yield connection
+                return
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.execute("COMMIT")
+
+    def _still_ours(self) -> None:
+        """Refuse to write into a file that was replaced under us."""
+        if _inode(self.path) != self._inode:
+            raise StoreError(self.path, "was moved or replaced while open; nothing was written. Open it again")
+
+    def _guard(self, connection: apsw.Connection) -> None:
+        """After a commit: if a stranger took our log away, save the commit into the file before it is acknowledged."""
+        try:
+            stat = os.stat(self._wal)
+        except FileNotFoundError:
+            stat = None
+        if stat is not None and (self._wal_inode is None or stat.st_ino == self._wal_inode):
+            self._wal_inode = stat.st_ino
+            if stat.st_size > CHECKPOINT_BYTES:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").get  # noqa: B018
+            return
+        connection.execute("PRAGMA wal_checkpoint(FULL)").get  # noqa: B018
+        connection.close()
+        self._open()
+        warnings.warn(
+            f"{self.path}: another program removed the write-ahead log; everything was saved and the file reopened. "
+            "Do not open a memory file with another SQLite library while it is in use",
+            StrangerWarning,
+            stacklevel=6,
+        )
+
+    # -- writing
+
+    def apply(
+        self,
+        scope: str,
+        changes: Sequence[Change],
+        derived: Sequence[Derived | None],
+        embedders: Sequence[int],
+        now: float,
+    ) -> Applied:
+        """Put all changes on disk in one transaction, or none.
+
+        derived: one per change, None for records and links;  embedders: keys, one per vector of a Derived
+        Raises DuplicateId where an id is taken by a turn with other content, UnknownId where a source is not there.
+        """
+        turns = [change.item for change in changes if isinstance(change.item, Turn)]
+        parts = [part for change, part in zip(changes, derived, strict=True) if isinstance(change.item, Turn)]
+        records = [change.item for change in changes if isinstance(change.item, Record)]
+        links = [change.item for change in changes if isinstance(change.item, Link)]
+        with self._write() as connection:
+            key = self._scope_key(connection, scope, make=True)
+            assert key is not None
+            applied = _add_turns(connection, key, turns, parts, embedders)
+            first, last = record_rows.add(connection, key, records, now)
+            record_rows.add_links(connection, key, links)
+            if applied.added:
+                _log(connection, key, now, "turn", applied.added[0], applied.added[-1])
+            if records:
+                _log(connection, key, now, "record", first, last)
+            if links:
+                _log(connection, key, now, "link", 0, len(links) - 1)
+        self._scopes[scope] = key
+        return applied
+
+    def put_derived(
+        self, scope: str, entries: Sequence[tuple[int, Derived]], embedders: Sequence[int], *, units: bool
+    ) -> None:
+        """Write derived rows of turns that are there already. units: also words and marks, not only vectors"""
+        with self._write() as connection:
+            key = self._scope_key(connection, scope, make=False)
+            if key is None:
+                return
+            if units:
+                connection.executemany(_UNIT, (rows.unit_row(key, seq, part) for seq, part in entries))
+            connection.executemany(_VECTOR, _vector_rows(key, entries, embedders))
+
+    def embedder_key(self, embedder: Embedder, *, make: bool) -> int | None:
+        """The number this file gives an embedder, by its fingerprint; None where it has none and may not be made."""
+        find = "SELECT key FROM embedder WHERE fingerprint = ?"
+        with self._use() as connection:
+            found: int | None = connection.execute(find, (embedder.fingerprint,)).get
+        if found is not None or not make:
+            return found
+        with self._write() as connection:
+            connection.execute(
+                "INSERT INTO embedder (fingerprint, name, dim) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (embedder.fingerprint, embedder.name, embedder.dim),
+            )
+            made: int = connection.execute(find, (embedder.fingerprint,)).get
+        return made
+
+    def drop_vectors(self, scope: str, keep: Sequence[int]) -> int:
+        """Remove the vectors of other embedders than `keep`; how many went."""
+        marks = ",".join("?" * len(keep))
+        with self._write() as connection:
+            key = self._scope_key(connection, scope, make=False)
+            connection.execute(f"DELETE FROM vector WHERE scope = ? AND embedder NOT IN ({marks})", (key, *keep))
+            return connection.changes()
+
+    def set_setting(self, name: str, value: str) -> None:
+        with self._write() as connection:
+            connection.execute(
+                "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                (name, value),
+            )
+
+    # -- reading
+
+    def secret(self) -> bytes:
+        """Random bytes of this file, the same at every opening; a read-only empty file gives fresh ones."""
+        if (found := self.setting("secret")) is None:
+            found = secrets.token_hex(16)
+            if not self.read_only:
+                self.set_setting("secret", found)
+        return bytes.fromhex(found)
+
+    def setting(self, name: str) -> str | None:
+        with self._use() as connection:
+            value: str | None = connection.execute("SELECT value FROM setting WHERE key = ?", (name,)).get
+            return value
+
+    def _scope_key(self, connection: apsw.Connection, scope: str, *, make: bool) -> int | None:
+        if scope in self._scopes:
+            return self._scopes[scope]
+        if make:
+            columns = (scope, rows.checksum(scope))
+            connection.execute("INSERT INTO scope (path, crc) VALUES (?, ?) ON CONFLICT DO NOTHING", columns)
+        key: int | None = connection.execute("SELECT key FROM scope WHERE path = ?", (scope,)).get
+        if key is not None and not make:  # a key made in a transaction is kept only after it committed
+            self._scopes[scope] = key
+        return key
+
+    def scope_key(self, scope: str) -> int | None:
+        """The number this file gives a scope; None where nothing was ever written in it."""
+        with self._use() as connection:
+            return self._scope_key(connection, scope, make=False)
+
+    def version(self) -> int:
+        """Changes whenever another connection has changed the file."""
+        with self._use() as connection:
+            return int(connection.pragma("data_version"))
+
+    def known(self, scope: str, ids: Sequence[str]) -> set[str]:
+        """Those of the ids that are in this scope already."""
+        with self._use() as connection:
+            key = self._scope_key(connection, scope, make=False)
+            if key is None:
+                return set()
+            return {
+                row[0]
+                for some in _batches(ids)
+                for row in connection.execute(_KNOWN.format(_marks(some)), (key, *some))
+            }
+
+    def get(self, scope: str, wanted: str) -> Turn:
+        """Raises UnknownId where the scope has no such turn, DamagedFile where its checksum fails."""
+        with self._use() as connection:
+            key = self._scope_key(connection, scope, make=False)
+            query = f"SELECT {rows.TURN_COLUMNS} FROM turn WHERE scope = ? AND id = ?"
+            row: Any = connection.execute(query, (key, wanted)).fetchone()
+            if row is None:
+                raise UnknownId(wanted)
+            return self._verified(row, scope)
+
+    def fetch(self, scope: str, seqs: Sequence[int]) -> dict[int, Turn]:
+        """Turns by seq, each verified against its checksum; a broken one is left out and reported as a warning."""
+        with self._use() as connection:
+            key = self._scope_key(connection, scope, make=False)
+            found: dict[int, Turn] = {}
+            for some in _batches(seqs):
+                query = f"SELECT {rows.TURN_COLUMNS} FROM turn WHERE seq IN ({_marks(some)})"
+                for row in connection.execute(query, tuple(some)):
+                    if row[1] == key and rows.intact(row):
+                        found[row[0]] = rows.turn_of(row, scope)
+                    else:
+                        warnings.warn(str(DamagedFile(self.path, f"turn {row[0]} fails its checksum")), stacklevel=4)
+            return found
+
+    def turns(self, scope: str, session: str | None = None) -> Iterator[Turn]:
+        """All turns in the order they were written; each verified."""
+        after = 0
+        while batch := self._turns_after(scope, session, after):
+            for row in batch:
+                yield self._verified(row, scope)
+            after = batch[-1][0]
+
+    def _turns_after(self, scope: str, session: str | None, after: int) -> list[Any]:  # Any: SQLite's own types
+        with self._use() as connection:
+            key = self._scope_key(connection, scope, make=False)
+            query = (
+                f"SELECT {rows.TURN_COLUMNS} FROM turn WHERE scope = :scope AND seq > :after"
+                " AND (:session IS NULL OR session = :session) ORDER BY seq LIMIT 1000"
+            )
+            return connection.execute(query, {"scope": key, "after": after, "session": session}).fetchall()
+
+    def records(self, scope: str) -> list[Record]:
+        """All records of a scope, in the order they were written. Raises DamagedFile where a checksum fails."""
+        with self.snapshot() as connection:
+            return record_rows.read(connection, self._scope_key(connection, scope, make=False), self.path)
+
+    def links(self, scope: str) -> list[Link]:
+        """All links of a scope, sorted. Raises DamagedFile where a checksum fails."""
+        with self.snapshot() as connection:
+            return record_rows.read_links(connection, self._scope_key(connection, scope, make=False), self.path)
+
+    def scan(self, scope: str, after: int) -> Iterator[UnitRow]:
+        """What the index needs of each turn with seq > after; the caller holds a snapshot."""
+        with self._use() as connection:
+            key = self._scope_key(connection, scope, make=False)
+            yield from connection.execute(_SCAN, (key, after))
+
+    def halves(self, scope: str, embedder: int, after: int) -> list[tuple[int, bytes]]:
+        """(seq, float16 vector) of each turn with seq > after that has one, ascending."""
+        with self._use() as connection:
+            key = self._scope_key(connection, scope, make=False)
+            query = "SELECT turn, half FROM vector WHERE scope = ? AND embedder = ? AND turn > ?"
+            found: list[Any] = connection.execute(query, (key, embedder, after)).fetchall()  # Any: SQLite's own types
+            return found
+
+    def halves_of(self, scope: str, embedder: int, seqs: Sequence[int]) -> dict[int, bytes]:
+        """Vectors of some turns."""
+        with self._use() as connection:
+            key = self._scope_key(connection, scope, make=False)
+            query = "SELECT turn, half FROM vector WHERE scope = ? AND embedder = ? AND turn IN ({})"
+            return dict(
+                row
+                for some in _batches(seqs)
+                for row in connection.execute(query.format(_marks(some)), (key, embedder, *some))
+            )
+
+    def without_vector(self, scope: str, embedder: int, most: int) -> list[tuple[int, Turn]]:
+        """Up to `most` turns that this embedder has not seen, oldest first."""
+        with self._use() as connection:
+            key = self._scope_key(connection, scope, make=False)
+            found: list[Any] = connection.execute(_WITHOUT, (key, key, embedder, most)).fetchall()
+        return [(row[0], self._verified(row, scope)) for row in found]
+
+    def scopes(self) -> list[str]:
+        """All scopes of the file, for maintenance; a memory shows only its own."""
+        with self._use() as connection:
+            return [row[0] for row in connection.execute("SELECT path FROM scope ORDER BY key")]
+
+    def any_without(self, scope: str, embedder: int) -> bool:
+        """True where the scope has turns and not one has a vector of this embedder."""
+        with self._use() as connection:
+            key = self._scope_key(connection, scope, make=False)
+            query = (
+                "SELECT EXISTS (SELECT 1 FROM turn WHERE scope = :scope) AND NOT EXISTS"
+                " (SELECT 1 FROM vector WHERE scope = :scope AND embedder = :embedder)"
+            )
+            return bool(connection.execute(query, {"scope": key, "embedder": embedder}).get)
+
+    def numbered(self, scope: str, after: int) -> list[tuple[int, Turn]]:
+        """(seq, turn) of up to 1,000 turns past a seq, each verified."""
+        return [(row[0], self._verified(row, scope)) for row in self._turns_after(scope, None, after)]
+
+    def bytes(self) -> int:
+        """What the file and its log take on disk [bytes]."""
+        return sum(os.stat(path).st_size for path in (self.path, self._wal) if _inode(path) is not None)
+
+    def counts(self, scope: str) -> Counts:
+        """How much there is; counted from the tables."""
+        with self.snapshot() as connection:
+            key = self._scope_key(connection, scope, make=False)
+            turns: Any = connection.execute(_COUNTS, (key,)).fetchone()
+            records: int = connection.execute("SELECT count(*) FROM record WHERE scope = ?", (key,)).get
+            vectors: Any = connection.execute(
+                "SELECT embedder, count(*) FROM vector WHERE scope = ? GROUP BY 1", (key,)
+            ).fetchall()
+            return Counts(turns[0], turns[1], turns[2], turns[3], records, dict(vectors))
+
+    def sessions(self, scope: str) -> list[str]:
+        """Session names in the order they began."""
+        with self._use() as connection:
+            key = self._scope_key(connection, scope, make=False)
+            query = "SELECT session FROM turn WHERE scope = ? GROUP BY session ORDER BY min(seq)"
+            return [row[0] for row in connection.execute(query, (key,))]
+
+    def _verified(self, row: TurnRow, scope: str) -> Turn:
+        if not rows.intact(row):
+            raise DamagedFile(self.path, f"turn {row[2]!r} fails its checksum")
+        return rows.turn_of(row, scope)
+
+
+_SCAN = """
+SELECT turn.seq, session, speaker, role, at, bag, head, marks, chars FROM turn
+LEFT JOIN unit ON unit.scope = turn.scope AND unit.turn = turn.seq
+WHERE turn.scope = ? AND seq > ? ORDER BY seq
+"""
+_WITHOUT = f"""
+SELECT {rows.TURN_COLUMNS} FROM turn WHERE scope = ?
+AND seq NOT IN (SELECT turn FROM vector WHERE scope = ? AND embedder = ?) ORDER BY seq LIMIT ?
+"""
+_COUNTS = "SELECT count(*), count(DISTINCT session), min(at), max(at) FROM turn WHERE scope = ?"
+_UNIT = "INSERT OR REPLACE INTO unit (scope, turn, bag, head, marks, chars, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_VECTOR = "INSERT OR REPLACE INTO vector (scope, embedder, turn, half, crc) VALUES (?, ?, ?, ?, ?)"
+_KNOWN = "SELECT id FROM turn WHERE scope = ? AND id IN ({})"
+
+
+def _inode(path: str | Path) -> int | None:
+    try:
+        return os.stat(path).st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _marks(some: Sequence[object]) -> str:
+    return ",".join("?" * len(some))
+
+
+def _batches(items: Sequence[Item], most: int = 500) -> Iterator[Sequence[Item]]:
+    for start in range(0, len(items), most):
+        yield items[start : start + most]
+
+
+def _vector_rows(
+    scope: int, entries: Sequence[tuple[int, Derived]], embedders: Sequence[int]
+) -> Iterator[tuple[object, ...]]:
+    for seq, part in entries:
+        for embedder, half in zip(embedders, part.halves, strict=True):
+            yield scope, embedder, seq, half, rows.vector_crc(scope, embedder, seq, half)
+
+
+def _add_turns(
+    connection: apsw.Connection,
+    scope: int,
+    turns: Sequence[Turn],
+    parts: Sequence[Derived | None],
+    embedders: Sequence[int],
+) -> Applied:
+    seqs = _present(connection, scope, turns)
+    following = 1 + (connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'turn'").get or 0)
+    fresh: list[tuple[int, Turn, Derived]] = []
+    for turn, part in zip(turns, parts, strict=True):
+        if turn.id not in seqs:
+            assert part is not None
+            seqs[turn.id] = following + len(fresh)
+            fresh.append((seqs[turn.id], turn, part))
+    connection.executemany(
+        f"INSERT INTO turn ({rows.TURN_COLUMNS}) VALUES ({_marks(range(11))})",
+        (rows.turn_row(seq, scope, turn) for seq, turn, _ in fresh),
+    )
+    connection.executemany(_UNIT, (rows.unit_row(scope, seq, part) for seq, _, part in fresh))
+    connection.executemany(_VECTOR, _vector_rows(scope, [(seq, part) for seq, _, part in fresh], embedders))
+    return Applied(tuple((seqs[turn.id], turn.id) for turn in turns), tuple(seq for seq, _, _ in fresh))
+
+
+def _present(connection: apsw.Connection, scope: int, turns: Sequence[Turn]) -> dict[str, int]:
+    """Seqs of the turns that are there already. Raises DuplicateId where one has other content."""
+    wanted: dict[str, Turn] = {}
+    for turn in turns:
+        if not _same(wanted.setdefault(turn.id, turn), turn):
+            raise DuplicateId(turn.id)
+    seqs: dict[str, int] = {}
+    for some in _batches(list(wanted)):
+        query = f"SELECT id, seq, session, speaker, at, text FROM turn WHERE scope = ? AND id IN ({_marks(some)})"
+        for found, seq, *content in connection.execute(query, (scope, *some)):
+            turn = wanted[found]
+            if content != [turn.session, turn.speaker, turn.at, turn.text]:
+                raise DuplicateId(found)
+            seqs[found] = seq
+    return seqs
+
+
+def _same(one: Turn, other: Turn) -> bool:
+    return (one.session, one.speaker, one.at, one.text) == (other.session, other.speaker, other.at, other.text)
+
+
+def _log(connection: apsw.Connection, scope: int, at: float, kind: str, first: int, last: int) -> None:
+    columns = (scope, at, "add", kind, first, last)
+    connection.execute(
+        "INSERT INTO change (scope, at, op, kind, first, last, crc) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (*columns, rows.checksum(*columns)),
+    )
