@@ -164,3 +164,48 @@ _COSTS = ("turns", "write_s", "turns_per_s", "read_ms_p50", "read_ms_p95", "byte
 def _files(result: Result) -> str:
     rows = [[one["set"], one["file"], one["sha256"]] for one in result["files"]]
     return "## Data\n\n" + table(["set", "file", "sha256"], rows)
+
+
+_SPEED = (
+    "recall_ms_p50",
+    "recall_ms_p95",
+    "recall_ms_p99",
+    "recall_cpu_ms_mean",
+    "import_ms",
+    "open_ms",
+    "first_recall_ms",
+    "open_and_first_recall_ms",
+    "remember_ms_p50",
+    "remember_ms_p95",
+    "fdatasync_ms_p50",
+    "bulk_turns_per_s",
+    "text_bytes_per_turn",
+    "disk_bytes_per_turn_beyond_text",
+    "write_peak_rss_mb",
+    "read_peak_rss_mb",
+)
+
+
+def speed_markdown(result: Result) -> str:
+    """The speed result; the last column says how many times faster memspan is, where that can be said."""
+    rows = [
+        [
+            f"{size['records']:,}",
+            name,
+            str(size["memspan"][name]),
+            str(size["diy"][name]),
+            str(size["ratio"].get(name, "")),
+        ]
+        for size in result["sizes"]
+        for name in _SPEED
+    ]
+    left_out = "; ".join(dict.fromkeys(size["diy"]["query_embedding"] for size in result["sizes"]))
+    parts = [
+        "# memspan bench speed",
+        f"`{result['command']}`",
+        f"{result['at']}; {line(result['machine'], result['versions'])}.",
+        f"Text: {result['text']}, seed {result['seed']}. Recall packs 1,000 tokens; remember is one turn, synced.",
+        table(["turns", "figure", "memspan", "FTS5 + NumPy", "times faster"], rows),
+        f"FTS5 + NumPy: query embedding: {left_out}. Vectors of its turns are random and cost nothing to make.",
+    ]
+    return "\n\n".join(parts) + "\n"

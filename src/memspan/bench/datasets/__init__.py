@@ -4,6 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 from memspan.bench.cases import DataSet
+from memspan.bench.files import find
 from memspan.core.errors import UnknownMethod
 
 
@@ -29,3 +30,9 @@ def pick(names: list[str]) -> list[DataSet]:
         if name not in every:
             raise UnknownMethod("bench data set", name, every)
     return list({one.name: one for name in names for one in every[name]}.values())
+
+
+def real_texts(data: Path) -> list[str]:
+    """Texts of all LoCoMo turns under a folder. Raises UsageError where there is no LoCoMo."""
+    chosen = pick(["locomo"])[0]
+    return [unit.text for case in chosen.read(find(data, [chosen])[chosen.name]) for unit in case.units]
