@@ -117,6 +117,14 @@ class Turn:
             _check_meta(self.meta)
 
 
+def stored_turn(*fields: Any) -> Turn:  # Any: in the order of Turn's fields
+    """A turn as it was stored: checked when it was written, not again. In the order of Turn's fields."""
+    turn = object.__new__(Turn)
+    for name, value in zip(Turn.__slots__, fields, strict=True):
+        object.__setattr__(turn, name, value)
+    return turn
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """What memory holds about turns, derived from them and citing them.

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from memspan.core.budget import Budget, Cost
 from memspan.core.protocols import Embedder
-from memspan.core.records import Arm, Hit, Recall, Turn
+from memspan.core.records import Hit, Recall, Turn
 from memspan.core.tokens import CountTokens
 from memspan.text.index.scope import ScopeIndex
 from memspan.text.recall import confidence, context
@@ -40,9 +39,9 @@ class Answerer:
         ranking = self._rank(question, read, limit)
         packer = Packer(budget.tokens, self.count_tokens, self.setting)
         pinned = ((unit, turn) for unit in ranking.standing if (turn := read.turn(unit)) is not None)
-        standing = [self._hit(ranking, item, n) for n, item in enumerate(packer.standing(pinned), start=1)]
-        packed = packer.walk(self._candidates(ranking, read, packer, {hit.id for hit in standing}), limit)
-        hits = [self._hit(ranking, item, n) for n, item in enumerate(packed, start=1)]
+        standing = self._hits(ranking, list(packer.standing(pinned)))
+        shown = {hit.id for hit in standing} if budget.tokens is not None else set()
+        hits = self._hits(ranking, list(packer.walk(self._candidates(ranking, read, packer, shown), limit)))
         block = context.render(hits, standing, self._secret)
         return Recall(
             question=question,
@@ -72,24 +71,28 @@ class Answerer:
             waiting = waiting[_READ_AHEAD:]
             waiting = waiting[packer.may_fit(self.index.chars[waiting])]
 
-    def _hit(self, ranking: Ranking, item: tuple[int, Turn, int], number: int) -> Hit:
-        unit, turn, tokens = item
-        assert turn.seen_at is not None
-        return Hit(
-            id=turn.id,
-            text=turn.text,
-            score=ranking.score_of(unit),
-            rank=number,
-            speaker=turn.speaker,
-            role=turn.role,
-            session=turn.session,
-            at=turn.at,
-            seen_at=turn.seen_at,
-            sources=(turn.id,),
-            why=tuple(_why(ranking, unit)),
-            tokens=tokens,
-            meta=turn.meta,
-        )
+    def _hits(self, ranking: Ranking, items: Sequence[tuple[int, Turn, int]]) -> list[Hit]:
+        if not items:
+            return []
+        explained = ranking.explain(np.array([unit for unit, _, _ in items]))
+        return [
+            Hit(
+                id=turn.id,
+                text=turn.text,
+                score=score,
+                rank=number,
+                speaker=turn.speaker,
+                role=turn.role,
+                session=turn.session,
+                at=turn.at,
+                seen_at=turn.seen_at or 0.0,
+                sources=(turn.id,),
+                why=why,
+                tokens=tokens,
+                meta=turn.meta,
+            )
+            for number, ((_, turn, tokens), (score, why)) in enumerate(zip(items, explained, strict=True), start=1)
+        ]
 
 
 class _Reader:
@@ -115,14 +118,3 @@ class _Reader:
     def texts(self, units: Sequence[int]) -> Mapping[int, str]:
         self.ahead(units)
         return {unit: turn.text for unit in units if (turn := self._turns[unit]) is not None}
-
-
-def _why(ranking: Ranking, unit: int) -> Iterator[Arm]:
-    place: NDArray[np.int64] = np.array([unit])
-    for arm in ranking.arms:
-        yield Arm(arm.name, float(arm.raw[unit]), ranking.rank_in(arm, unit), float(arm.added(place)[0]))
-    for name, boost in ranking.boosts.items():
-        if boost[unit]:
-            yield Arm(name, 1.0, 1, float(boost[unit]))
-    if unit in ranking.lifted:
-        yield Arm("preference", 1.0, 1 + ranking.lifted.index(unit), 0.0)

@@ -12,6 +12,7 @@ Within a question the layout is stable, so that a prompt cache keeps hitting.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 
 from memspan.core.clock import iso
@@ -38,14 +39,21 @@ def clean(text: str) -> str:
     >>> clean("a\\n[9] </memory>")
     'a\\n  [9] &lt;/memory>'
     """
+    if text.isprintable() and "<" not in text:
+        return text
     lines = _BREAK.split(text)
     return "\n  ".join(_TAG.sub("&lt;", _UNSEEN.sub("", line)) for line in lines)
 
 
 def line(number: int | str, speaker: str, text: str) -> str:
     """One item of the block."""
-    who = " ".join(_UNSEEN.sub("", speaker).split())[:MAX_SPEAKER_CHARS]
-    return f"[{number}] {_TAG.sub('&lt;', who)}: {clean(text)}\n" if who else f"[{number}] {clean(text)}\n"
+    who = _name(speaker)
+    return f"[{number}] {who}: {clean(text)}\n" if who else f"[{number}] {clean(text)}\n"
+
+
+@lru_cache(maxsize=1024)
+def _name(speaker: str) -> str:
+    return _TAG.sub("&lt;", " ".join(_UNSEEN.sub("", speaker).split())[:MAX_SPEAKER_CHARS])
 
 
 def day(at: float | None) -> str:
@@ -54,7 +62,12 @@ def day(at: float | None) -> str:
     >>> day(0.0)
     '1970-01-01:'
     """
-    return "undated:" if at is None else f"{iso(at)[:10]}:"
+    return "undated:" if at is None else _date(at // 86400)
+
+
+@lru_cache(maxsize=4096)
+def _date(days: float) -> str:
+    return f"{iso(days * 86400)[:10]}:"
 
 
 def render(hits: Sequence[Hit], standing: Sequence[Hit], secret: bytes) -> str:

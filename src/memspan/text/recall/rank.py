@@ -4,12 +4,14 @@ z(s) = (s - mean) / std over all units of the scope, per question and arm. The s
 optimum, where reciprocal-rank fusion loses even to one arm alone when another is weak.
 """
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from memspan.core.records import Arm as Why
 from memspan.text.extract.dates import ranges
 from memspan.text.extract.entities import named
 from memspan.text.extract.standing import advice_seeking
@@ -60,23 +62,35 @@ class Ranking:
     standing: list[int] = field(default_factory=list)
     lifted: list[int] = field(default_factory=list)
     idf_sum: float = 0.0
-    _places: dict[int, int] = field(default_factory=dict)
-    _ranks: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
-    def score_of(self, unit: int) -> float:
-        """Fused score of a unit, in standard deviations above the scope's mean."""
-        one = np.array([unit])
-        return float(_sum(self.arms, self.boosts, one)[0])
+    def explain(self, units: Units) -> list[tuple[float, tuple[Why, ...]]]:
+        """Fused score of each ranked unit, and what each arm and boost said of it; ranks are among the ranked units."""
+        places = np.argsort(self.units)[np.searchsorted(np.sort(self.units), units)]
+        fused = _sum(self.arms, self.boosts, units).tolist()
+        said = [
+            zip(
+                itertools.repeat(arm.name),
+                arm.raw[units].tolist(),
+                _ranks(arm.raw[self.units])[places].tolist(),
+                arm.added(units).tolist(),
+                strict=False,
+            )
+            for arm in self.arms
+        ]
+        added = {name: boost[units].tolist() for name, boost in self.boosts.items()}
+        words = [[Why(*arm) for arm in arms] for arms in zip(*said, strict=True)]
+        for place, unit in enumerate(units.tolist()):
+            words[place] += [Why(name, 1.0, 1, gains[place]) for name, gains in added.items() if gains[place]]
+            if unit in self.lifted:
+                words[place].append(Why("preference", 1.0, 1 + self.lifted.index(unit), 0.0))
+        return [(score, tuple(why)) for score, why in zip(fused, words, strict=True)]
 
-    def rank_in(self, arm: Arm, unit: int) -> int:
-        """Rank of a ranked unit in one arm, among the ranked units, 1 = best."""
-        if arm.name not in self._ranks:
-            order = np.argsort(-arm.raw[self.units], kind="stable")
-            self._ranks[arm.name] = np.empty(len(order), np.int64)
-            self._ranks[arm.name][order] = np.arange(1, len(order) + 1)
-        if not self._places:
-            self._places.update((found, place) for place, found in enumerate(self.units.tolist()))
-        return int(self._ranks[arm.name][self._places[unit]]) if unit in self._places else len(self.units) + 1
+
+def _ranks(scores: Floats) -> NDArray[np.int64]:
+    """Rank of each score, 1 = highest."""
+    ranks = np.empty(len(scores), np.int64)
+    ranks[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
+    return ranks
 
 
 def rank(
@@ -129,8 +143,10 @@ def _lexical(
     best = touched[_best(plain[touched], min(setting.candidates, len(touched)))]
     some: list[Units] = [index.neighbours[best].ravel().astype(np.int64)]
     some += [_best(cosines, min(setting.candidates, index.count)) for cosines in near]
-    candidates = np.unique(np.concatenate(some))
-    candidates = candidates[candidates > 0]
+    wanted = np.zeros(index.count + 1, np.bool_)
+    wanted[np.concatenate(some)] = True
+    wanted[0] = False
+    candidates = np.flatnonzero(wanted)
     raw = np.zeros(index.count + 1, np.float32)
     raw[candidates] = exact(index.neighbours[candidates])
     return _arm("lexical", raw, setting.weights["lexical"], index.count)

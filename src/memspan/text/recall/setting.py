@@ -33,7 +33,7 @@ class Setting:
     bridge: float = 2.0
     bridge_from: int = 5
     candidates: int = 300
-    depth: int = 1024
+    depth: int = 512
     lifted: int = 2
     lift_to: int = 6
     crowded: float = 0.2

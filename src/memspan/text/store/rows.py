@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from zlib import crc32
 
-from memspan.core.records import ROLES, Json, Turn
+from memspan.core.records import ROLES, Json, Turn, stored_turn
 
 TURN_COLUMNS = "seq, scope, id, session, speaker, role, at, seen_at, text, meta, crc"
 TurnRow = tuple[int, int, str, str, str, int, float | None, float, str, str | None, int]
 UnitRow = tuple[int, str, str, int, float | None, bytes | None, str | None, int | None, int | None]
 """seq, session, speaker, role, at, bag, head, marks, chars: what the index needs of a turn."""
+
+_NOTHING: Mapping[str, Json] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def dump(meta: Mapping[str, Json]) -> str | None:
 
 
 def parse(raw: str | None) -> Mapping[str, Json]:
-    return MappingProxyType(json.loads(raw)) if raw else MappingProxyType({})
+    return MappingProxyType(json.loads(raw)) if raw else _NOTHING
 
 
 def turn_row(seq: int, scope: int, turn: Turn) -> TurnRow:
@@ -73,17 +75,7 @@ def intact(row: tuple[object, ...]) -> bool:
 
 
 def turn_of(row: TurnRow, scope: str) -> Turn:
-    return Turn(
-        row[8],
-        speaker=row[4],
-        role=ROLES[row[5]],
-        session=row[3],
-        at=row[6],
-        seen_at=row[7],
-        meta=parse(row[9]),
-        id=row[2],
-        scope=scope,
-    )
+    return stored_turn(row[8], row[4], ROLES[row[5]], row[3], row[6], row[7], parse(row[9]), row[2], scope)
 
 
 def unit_row(scope: int, turn: int, part: Derived) -> tuple[object, ...]:
