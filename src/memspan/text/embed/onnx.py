@@ -1,0 +1,112 @@
+"""Onnx: all-MiniLM-L6-v2 whole, in ONNX Runtime; slower than the static table, and nearer to meaning.
+
+Source: Wang et al. 2020, "MiniLM", arXiv:2002.10957; mean pooling and unit norm as in Reimers and Gurevych 2019,
+"Sentence-BERT", arXiv:1908.10084.
+Ours differs: a text without one known piece gets zeros instead of the vector of an empty text.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memspan.core.errors import MissingExtra, MissingModel, UsageError
+from memspan.text.embed.onnx_build import FILE_NAME
+from memspan.text.embed.wordpiece import WordPiece
+
+Floats = NDArray[np.float32]
+CLS, SEP = 101, 102
+LONGEST = 256
+"""Tokens a text may have with [CLS] and [SEP]; the rest is cut off, as the model's authors do."""
+BATCH_TOKENS = 2048
+COMMAND = "memspan models build"
+
+
+def default_model_dir() -> Path:
+    """Where models lie: the user's cache folder of the platform, then memspan/models."""
+    home = Path.home()
+    caches = {"darwin": home / "Library" / "Caches", "win32": home / "AppData" / "Local"}
+    return caches.get(sys.platform, home / ".cache") / "memspan" / "models"
+
+
+class Onnx:
+    """Unit vectors of 384 numbers from MiniLM. The model is loaded at the first text.
+
+    model_dir: folder of the built model; None = `default_model_dir()`
+    threads: cores one call may use, >= 1
+    Raises MissingExtra where onnxruntime is not installed, MissingModel where the model was not built,
+    UsageError where threads < 1.
+    """
+
+    name = "onnx"
+    dim = 384
+    neighbour_weight = 0.2
+    remove_common = False
+
+    def __init__(self, model_dir: str | os.PathLike[str] | None = None, threads: int = 1) -> None:
+        if threads < 1:
+            raise UsageError(f"threads={threads}: at least 1 core must do the work")
+        if find_spec("onnxruntime") is None:
+            raise MissingExtra("onnx", "the MiniLM embedder")
+        self.path = Path(model_dir or default_model_dir()) / FILE_NAME
+        if not self.path.exists():
+            raise MissingModel(self.path, COMMAND)
+        self.threads = threads
+        self.fingerprint = f"onnx:{self.path.stem}"
+
+    def __repr__(self) -> str:
+        return f"Onnx(model_dir={str(self.path.parent)!r}, threads={self.threads})"
+
+    @cached_property
+    def _session(self) -> Any:  # Any: onnxruntime has no types
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        return onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
+
+    @cached_property
+    def _tokenizer(self) -> WordPiece:
+        return WordPiece(self._session.get_modelmeta().custom_metadata_map["vocabulary"].split("\n"))
+
+    def embed(self, texts: Sequence[str]) -> Floats:
+        """Unit rows, (len(texts), 384) float32; a text without a known piece gives a row of zeros."""
+        tokenizer = self._tokenizer
+        ids = [tokenizer.encode(text)[: LONGEST - 2] for text in texts]
+        out = np.zeros((len(ids), self.dim), np.float32)
+        known = [place for place, text in enumerate(ids) if set(text) - set(tokenizer.unknown)]
+        for places in _batches(known, ids):
+            out[places] = self._run([ids[place] for place in places])
+        return out
+
+    def _run(self, batch: Sequence[Sequence[int]]) -> Floats:
+        """Vectors of a few texts, (batch, 384), padded to the longest."""
+        rows = np.zeros((len(batch), max(map(len, batch)) + 2), np.int64)
+        for row, text in zip(rows, batch, strict=True):
+            row[: len(text) + 2] = [CLS, *text, SEP]
+        vectors: Floats = self._session.run(None, {"ids": rows, "mask": (rows > 0).astype(np.float32)})[0]
+        return vectors
+
+
+def _batches(places: Sequence[int], ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """Places of texts of like length, at most BATCH_TOKENS with padding; the shortest first."""
+    batch: list[int] = []
+    for place in sorted(places, key=lambda place: len(ids[place])):
+        if batch and (len(ids[place]) + 2) * (len(batch) + 1) > BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
+
+
+METHOD = Onnx
