@@ -11,8 +11,9 @@ Choices or a line below:
    before the window is summed (Choices.unit_before_window).
 5. The common direction is that of the vectors without window, not centred; a collection of fewer than
    Choices.least_for_common units keeps it.
-6. The S of the bridge is the fused sum before any boost; the five best are taken from it (ties: newest first,
-   that is later in writing first); a unit never bridges to itself (Choices.bridge_to_itself).
+6. The S of the bridge is the sum with all other boosts, or the fused sum alone (Choices.bridge_on_boosted); the
+   five best are taken from it (ties: newest first, that is later in writing first); a unit never bridges to
+   itself (Choices.bridge_to_itself).
 7. A head entity occurs in a unit where its words stand there in a row, in any case, in the raw text. It counts
    only where at most 3 units open with it (same words, any case), itself included.
 8. "names exactly one speaker": exactly one of the distinct non-empty speakers of the scope.
@@ -72,6 +73,7 @@ class Choices:
     unit_before_window: bool = True
     least_for_common: int = 2
     bridge_to_itself: bool = False
+    bridge_on_boosted: bool = True
 
 
 def scores(
@@ -102,8 +104,9 @@ def scores(
     found["date"] = date_boost(units, question)
     found["speaker"] = speaker_boost(units, question)
     found["role"] = np.array([ROLE if unit.role == "user" else 0.0 for unit in units])
-    found["bridge"] = bridge_boost(units, fused, choices)
-    found["total"] = sum((found[name] for name in ("fused", "date", "speaker", "role", "bridge")), np.zeros(len(units)))
+    boosted = fused + found["date"] + found["speaker"] + found["role"]
+    found["bridge"] = bridge_boost(units, boosted if choices.bridge_on_boosted else fused, choices)
+    found["total"] = boosted + found["bridge"]
     return found
 
 
@@ -194,18 +197,18 @@ def speaker_boost(units: Sequence[Unit], question: str) -> np.ndarray:
     return np.array([SPEAKER if len(found) == 1 and unit.speaker in found else 0.0 for unit in units])
 
 
-def bridge_boost(units: Sequence[Unit], fused: np.ndarray, choices: Choices = Choices()) -> np.ndarray:
+def bridge_boost(units: Sequence[Unit], sums: np.ndarray, choices: Choices = Choices()) -> np.ndarray:
     """+2 max over the 5 best units u of exp(S_u - S_best), where the unit's head entity occurs in u."""
     heads = [head_entity(unit.text) for unit in units]
     shared = Counter(_words(head) for head in heads if head)
-    best = sorted(range(len(units)), key=lambda i: (-fused[i], -i))[:BRIDGES_FROM]
+    best = sorted(range(len(units)), key=lambda i: (-sums[i], -i))[:BRIDGES_FROM]
     result = np.zeros(len(units))
     for i, head in enumerate(heads):
         if not head or shared[_words(head)] > HEAD_SHARED_BY:
             continue
         for u in best:
             if (u != i or choices.bridge_to_itself) and f" {_words(head)} " in f" {_words(units[u].text)} ":
-                result[i] = max(result[i], BRIDGE * math.exp(fused[u] - fused[best[0]]))
+                result[i] = max(result[i], BRIDGE * math.exp(sums[u] - sums[best[0]]))
     return result
 
 
