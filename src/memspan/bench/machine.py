@@ -46,11 +46,7 @@ def _version(name: str) -> str | None:
     try:
         return version(name)
     except PackageNotFoundError:
-        if name == "memspan":
-            import memspan
-
-            return memspan.__version__
-        return None
+        return getattr(sys.modules.get(name), "__version__", None)
 
 
 def line(facts: dict[str, object], known: dict[str, str | None]) -> str:

@@ -49,10 +49,10 @@ def _case(life: Fields) -> Case:
         Unit(f"u{n}", _text(row) or kind[0], session="s0", at=stamp(_time(row))) for n, (kind, row) in enumerate(rows)
     ]
     places: dict[tuple[object, str], str] = {key: f"u{n}" for n, (key, _) in enumerate(rows)}
-    return Case(life["user"], units, list(_questions(life["qa"], places)))
+    return Case(life["user"], units, list(_questions(life["qa"], places, len(units))))
 
 
-def _questions(asked: list[Fields], places: dict[tuple[object, str], str]) -> Iterator[Question]:
+def _questions(asked: list[Fields], places: dict[tuple[object, str], str], visible: int) -> Iterator[Question]:
     for n, row in enumerate(asked):
         wanted = [(proof.get("type"), str(proof.get("id"))) for proof in row.get("evidence") or []]
         if row.get("evidence_complete", True) and all(key in places for key in wanted):
@@ -60,7 +60,7 @@ def _questions(asked: list[Fields], places: dict[tuple[object, str], str]) -> It
                 id=str(row.get("qid", f"q{n}")),
                 text=clean(row["question"]),
                 gold=frozenset(places[key] for key in wanted),
-                visible=len(places),
+                visible=visible,
                 category=row["question_type"],
                 answerable=row["question_type"] != "Unanswerable",
             )
