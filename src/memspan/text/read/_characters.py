@@ -2,6 +2,7 @@
 
 import codecs
 from collections.abc import Iterator
+from itertools import chain
 
 from memspan.core.errors import MalformedFile
 from memspan.text.read._source import Source
@@ -43,9 +44,9 @@ def chunks(source: Source) -> Iterator[str]:
     name, mark = encoding(source.head())
     decoder = codecs.getincrementaldecoder(name)()
     line, skip = 1, mark
-    for raw, last in _with_last(source.blocks()):
+    for raw in chain(source.blocks(), [b""]):  # the empty one is the end: a character cut off there is an error
         try:
-            text, why = decoder.decode(raw[skip:], last), ""
+            text, why = decoder.decode(raw[skip:], final=not raw), ""
         except UnicodeDecodeError as bad:
             text = bad.object[: bad.start].decode(name)
             why = f"byte 0x{bad.object[bad.start]:02x} is not {name.upper()} ({bad.reason}); save the file as UTF-8"
@@ -56,14 +57,6 @@ def chunks(source: Source) -> Iterator[str]:
         line, skip = line + text.count("\n"), 0
         if why:
             raise MalformedFile(source.name, line, why)
-
-
-def _with_last(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
-    before = next(blocks, b"")
-    for block in blocks:
-        yield before, False
-        before = block
-    yield before, True
 
 
 def lines(source: Source) -> Iterator[tuple[int, str]]:

@@ -1,0 +1,1 @@
+"""The command line. `main.main` is its entry; each command lives in a file of its own, loaded when it is called."""

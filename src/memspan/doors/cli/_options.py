@@ -1,0 +1,74 @@
+"""Options that commands share, and the memory they open."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from memspan.core.errors import UsageError
+from memspan.doors.cli import _show
+
+if TYPE_CHECKING:
+    from memspan.text.memory import Memory
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+SETTINGS = ("lite", "full")
+
+memory_option = click.option(
+    "--memory",
+    "-m",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="MEMSPAN_MEMORY",
+    default="memory.mem",
+    show_default=True,
+    show_envvar=True,
+    help="The memory file.",
+)
+scope_option = click.option(
+    "--scope",
+    "-s",
+    envvar="MEMSPAN_SCOPE",
+    default="me",
+    show_default=True,
+    show_envvar=True,
+    help="Whose memory: a path like alice or acme/alice. One scope never sees another.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+setting_option = click.option(
+    "--setting",
+    type=click.Choice(SETTINGS),
+    help="lite: the embedder that comes along; full: MiniLM too (extra [onnx]). Default: what the file has, else lite.",
+)
+
+
+def whose_memory(command: Command) -> Command:
+    """Adds --memory and --scope."""
+    return memory_option(scope_option(command))
+
+
+@contextmanager
+def opened(path: Path, scope: str, *, new: bool = False, setting: str | None = None) -> Iterator["Memory"]:
+    """The memory at that path.
+
+    new: whether it may be made; Raises UsageError where it is not there and may not.
+    """
+    if not new:
+        must_exist(path)
+    from memspan.text.memory import Memory  # numpy and apsw load here, not for --help
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        memory = Memory(path, scope=scope, setting=setting)
+    for warning in caught:
+        click.echo(f"memspan: {_show.one_line(str(warning.message))}", err=True)
+    with memory:
+        yield memory
+
+
+def must_exist(path: Path) -> None:
+    if not path.exists():
+        raise UsageError(f"no memory at {path}; make one with `memspan remember FILE`, or name it with --memory")

@@ -1,0 +1,122 @@
+"""`memspan`: finds the command, turns errors into one line and an exit code."""
+
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from memspan import __version__
+from memspan.core.errors import MemspanError, MissingExtra, MissingModel, StoreError
+from memspan.doors.cli import _show
+
+# command -> (where it lives, what it does); a command is loaded when it is called, not to be listed
+COMMANDS = {
+    "remember": ("memspan.doors.cli.remember:remember", "Read files or a sentence into a memory."),
+    "recall": ("memspan.doors.cli.recall:recall", "Ask a memory; prints cited evidence."),
+    "stats": ("memspan.doors.cli.stats:stats", "Say what a memory holds."),
+    "export": ("memspan.doors.cli.export:export", "Write all turns as JSONL."),
+    "doctor": ("memspan.doors.cli.doctor:doctor", "Check and repair a memory file."),
+    "reembed": ("memspan.doors.cli.reembed:reembed", "Make the vectors anew, for another setting."),
+    "demo": ("memspan.doors.cli.demo:demo", "Try it on a conversation that comes along."),
+    "methods": ("memspan.doors.cli.methods:methods", "List what can be plugged in."),
+    "models": ("memspan.doors.cli.models:models", "Build model files that do not come along."),
+    "bench": ("memspan.doors.cli.bench:bench", "Measure quality and speed."),
+}
+
+OK, NOTHING, USAGE, STORE, MISSING, STOPPED = 0, 1, 2, 3, 4, 130
+EXIT_CODES = {
+    OK: "done",
+    NOTHING: "nothing was found, or a check found problems",
+    USAGE: "wrong use, or a malformed file to read in",
+    STORE: "the memory file is busy, full, read-only, damaged or not ours",
+    MISSING: "an extra is not installed or a model is not built",
+    STOPPED: "stopped with Ctrl-C; what was acknowledged is safe",
+}
+_CALLERS_OWN = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG)
+
+
+class Commands(click.Group):
+    """The commands, loaded when they are needed; what they raise becomes one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, does) for name, (_, does) in COMMANDS.items()])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), meaning) for code, meaning in EXIT_CODES.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:  # Any: click's own signature
+        with errors_as_one_line(ctx):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def errors_as_one_line(ctx: click.Context) -> Iterator[None]:
+    """What goes wrong inside ends the program with "memspan: ..." and its exit code."""
+    try:
+        yield
+    except MemspanError as why:
+        _end(ctx, exit_code(why), str(why))
+    except KeyboardInterrupt as stopped:
+        _end(ctx, STOPPED, str(stopped) or "stopped")
+    except BrokenPipeError:
+        raise  # whoever read our output has enough; click ends quietly
+    except OSError as why:
+        text = f"{why.filename}: {why.strerror}" if why.filename and why.strerror else str(why)
+        _end(ctx, USAGE if why.errno in _CALLERS_OWN else STORE, text)
+
+
+def exit_code(error: MemspanError) -> int:
+    """The exit code an error ends the program with.
+
+    >>> from memspan.core.errors import StoreBusy
+    >>> exit_code(StoreBusy("a.mem", 5))
+    3
+    """
+    if isinstance(error, StoreError):
+        return STORE
+    return MISSING if isinstance(error, (MissingExtra, MissingModel)) else USAGE
+
+
+def _end(ctx: click.Context, code: int, text: str) -> NoReturn:
+    click.echo(f"memspan: {_show.one_line(text)}", err=True)
+    ctx.exit(code)
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="memspan")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Memory for language-model agents: remember conversations, recall cited evidence. All of it on this machine.
+
+    \b
+    memspan remember chats.jsonl notes.md       read files into ./memory.mem
+    memspan recall "Where does Alice live?"     the evidence, within 1,000 tokens
+    memspan demo                                try it on a conversation that comes along
+    """
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
+
+
+def main() -> None:
+    """The entry point of the `memspan` command: UTF-8 out, whatever the locale says."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    cli(prog_name="memspan")

@@ -1,0 +1,158 @@
+"""`memspan remember`: read files into a memory."""
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from memspan.core.errors import MalformedFile, UsageError
+from memspan.core.records import Turn
+from memspan.doors.cli import _options, _show
+from memspan.doors.cli._stopping import Stopping
+
+if TYPE_CHECKING:
+    from memspan.text.memory import Memory
+
+BATCH_TURNS = 1_000
+BATCH_CHARS = 4_000_000
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of one file. error: why it was not read to its end, "" = it was"""
+
+    name: str
+    added: int = 0
+    known: int = 0
+    error: str = ""
+
+    @property
+    def stored(self) -> int:
+        return self.added + self.known
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(dir_okay=False, allow_dash=True))
+@_options.whose_memory
+@click.option("--text", help="Remember this sentence, said now, instead of files.")
+@click.option("--at", help="When --text was said: ISO 8601, e.g. 2024-06-01T10:00Z.  [default: now]")
+@click.option("--speaker", default="", help="Who speaks where the file does not say.")
+@click.option("--session", help="The conversation it belongs to.  [default: as the file says, else its name]")
+@click.option("--format", "format_name", help="How the files are written.  [default: recognised by content]")
+@_options.setting_option
+@_options.json_option
+def remember(
+    files: tuple[str, ...],
+    memory: Path,
+    scope: str,
+    text: str | None,
+    at: str | None,
+    speaker: str,
+    session: str | None,
+    format_name: str | None,
+    setting: str | None,
+    as_json: bool,
+) -> None:
+    """Read FILES (- is standard input) into a memory, and keep every word.
+
+    Formats: plain text, markdown, jsonl (one turn a line), chatgpt and claude (exports, also as the zip they come
+    in), openai_messages. Reading a file again adds only what is new, so a stopped run is resumed by running it
+    again. A malformed file is named with its line; the turns before it are stored, the exit code is 2.
+    """
+    if (text is None) == (not files):
+        raise click.UsageError("give FILES (- for standard input), or --text.")
+    start = time.perf_counter()
+    with _options.opened(memory, scope, new=True, setting=setting) as opened:
+        if text is not None:
+            made = opened.remember(text, speaker=speaker, session=session or "", at=at)
+            tallies = [Tally("the sentence", made.added, made.known)]
+        else:
+            tallies = [_remember_file(opened, name, memory, format_name, session, speaker) for name in files]
+    _report(tallies, memory, scope, time.perf_counter() - start, as_json)
+    if any(tally.error for tally in tallies):
+        sys.exit(2)
+
+
+def _remember_file(
+    memory: "Memory", name: str, path: Path, format_name: str | None, session: str | None, speaker: str
+) -> Tally:
+    from memspan.text.read import read
+
+    tally, bar = Tally("standard input" if name == "-" else name), _show.Bar(f"remembering {name}")
+    source: str | BinaryIO = sys.stdin.buffer if name == "-" else name
+    turns = read(source, format=format_name, session=session, speaker=speaker, progress=bar)
+    try:
+        _store(memory, turns, tally, bar)
+    except UsageError as why:
+        tally.error = f"{why}. {_safe_ones(tally, path)}"
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"stopped. {_safe_ones(tally, path)}; run the same command again to go on") from None
+    finally:
+        bar.clear()
+    if tally.error:
+        click.echo(f"memspan: {_show.one_line(tally.error)}", err=True)
+    return tally
+
+
+def _safe_ones(tally: Tally, path: Path) -> str:
+    return f"{_show.amount(tally.stored, 'turn')} of it {'is' if tally.stored == 1 else 'are'} safe in {path}"
+
+
+def _store(memory: "Memory", turns: Iterator[Turn], tally: Tally, bar: _show.Bar) -> None:
+    """Remember the turns in batches; each is safe when the next is begun."""
+    with Stopping() as stopping:
+        while True:
+            batch, broken = _take(turns)
+            if batch:
+                with stopping.held():
+                    _remember(memory, batch, tally)
+                bar.note = _show.amount(tally.stored, "turn")
+            if broken:
+                raise broken
+            if not batch:
+                return
+
+
+def _take(turns: Iterator[Turn]) -> tuple[list[Turn], MalformedFile | None]:
+    """The next batch, and why there is no more after it."""
+    batch, chars = list[Turn](), 0
+    try:
+        for turn in turns:
+            batch.append(turn)
+            chars += len(turn.text)
+            if len(batch) == BATCH_TURNS or chars >= BATCH_CHARS:
+                break
+    except MalformedFile as broken:
+        return batch, broken
+    return batch, None
+
+
+def _remember(memory: "Memory", batch: list[Turn], tally: Tally) -> None:
+    """Remember a batch; where a turn of it is refused, those before it all the same."""
+    try:
+        made = memory.remember(batch)
+    except UsageError:
+        if len(batch) == 1:
+            raise
+        for turn in batch:
+            _remember(memory, [turn], tally)
+        return
+    tally.added, tally.known = tally.added + made.added, tally.known + made.known
+
+
+def _report(tallies: list[Tally], memory: Path, scope: str, seconds: float, as_json: bool) -> None:
+    added, known = sum(tally.added for tally in tallies), sum(tally.known for tally in tallies)
+    if as_json:
+        files = [{"name": t.name, "added": t.added, "known": t.known, "error": t.error or None} for t in tallies]
+        fields = {"memory": str(memory), "scope": scope, "added": added, "known": known}
+        click.echo(_show.as_json({**fields, "seconds": round(seconds, 6), "files": files}))
+        return
+    there = f" ({known:,} already there)" if known else ""
+    click.echo(
+        f"remembered {_show.amount(added, 'new turn')}{there} in {_show.one_line(str(memory))}, "
+        f"scope {_show.one_line(scope)}, in {_show.duration(seconds)}"
+    )
