@@ -52,9 +52,9 @@ def whose_memory(command: Command) -> Command:
 
 @contextmanager
 def opened(path: Path, scope: str, *, new: bool = False, setting: str | None = None) -> Iterator["Memory"]:
-    """The memory at that path.
+    """The memory at that path; what it warns of is said on stderr.
 
-    new: whether it may be made; Raises UsageError where it is not there and may not.
+    new: whether it may be made. Raises UsageError where it is not there and may not.
     """
     if not new:
         must_exist(path)
@@ -70,5 +70,6 @@ def opened(path: Path, scope: str, *, new: bool = False, setting: str | None = N
 
 
 def must_exist(path: Path) -> None:
+    """Raises UsageError where there is no file at that path: a mistyped name must not make an empty memory."""
     if not path.exists():
         raise UsageError(f"no memory at {path}; make one with `memspan remember FILE`, or name it with --memory")

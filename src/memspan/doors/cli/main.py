@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 
 import click
 
-from memspan import __version__
 from memspan.core.errors import MemspanError, MissingExtra, MissingModel, StoreError
 from memspan.doors.cli import _show
 
@@ -100,7 +99,7 @@ def _end(ctx: click.Context, code: int, text: str) -> NoReturn:
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, "-V", "--version", prog_name="memspan")
+@click.version_option(import_module("memspan").__version__, "-V", "--version", prog_name="memspan")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Memory for language-model agents: remember conversations, recall cited evidence. All of it on this machine.

@@ -22,9 +22,7 @@ from memspan.doors.cli import _options, _show
 )
 @click.option("--context", is_flag=True, help="Print only the text to put into a prompt.")
 @_options.json_option
-def recall(
-    question: str, memory: Path, scope: str, tokens: int, limit: int | None, explain: bool, context: bool, as_json: bool
-) -> None:
+def recall(question: str, memory: Path, scope: str, tokens: int, limit: int | None, **form: bool) -> None:
     """Print the turns that bear on QUESTION, best first, each with who said it, when, and its id.
 
     Instructions that always apply stand in a block of their own. The confidence is the probability that the answer
@@ -32,12 +30,12 @@ def recall(
     """
     with _options.opened(memory, scope) as opened:
         found = opened.recall(question, tokens=tokens, limit=limit)
-    if as_json:
-        click.echo(_show.as_json(as_fields(found, scope, explain)))
-    elif context:
+    if form["as_json"]:
+        click.echo(_show.as_json(as_fields(found, scope, form["explain"])))
+    elif form["context"]:
         click.echo(_show.safe(found.context))
     else:
-        click.echo("\n".join(_page(found, memory, scope, explain)))
+        click.echo("\n".join(_page(found, memory, scope, form["explain"])))
     if not found:
         sys.exit(1)
 

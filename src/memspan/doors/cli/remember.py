@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -35,6 +35,18 @@ class Tally:
         return self.added + self.known
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _How:
+    """The options of `remember`, as they were given."""
+
+    text: str | None
+    at: str | None
+    speaker: str
+    session: str | None
+    format_name: str | None
+    setting: str | None
+
+
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(dir_okay=False, allow_dash=True))
 @_options.whose_memory
@@ -45,46 +57,38 @@ class Tally:
 @click.option("--format", "format_name", help="How the files are written.  [default: recognised by content]")
 @_options.setting_option
 @_options.json_option
-def remember(
-    files: tuple[str, ...],
-    memory: Path,
-    scope: str,
-    text: str | None,
-    at: str | None,
-    speaker: str,
-    session: str | None,
-    format_name: str | None,
-    setting: str | None,
-    as_json: bool,
-) -> None:
+def remember(files: tuple[str, ...], memory: Path, scope: str, as_json: bool, **how: Any) -> None:
     """Read FILES (- is standard input) into a memory, and keep every word.
 
     Formats: plain text, markdown, jsonl (one turn a line), chatgpt and claude (exports, also as the zip they come
     in), openai_messages. Reading a file again adds only what is new, so a stopped run is resumed by running it
     again. A malformed file is named with its line; the turns before it are stored, the exit code is 2.
     """
-    if (text is None) == (not files):
+    options = _How(**how)
+    if (options.text is None) == (not files):
         raise click.UsageError("give FILES (- for standard input), or --text.")
     start = time.perf_counter()
-    with _options.opened(memory, scope, new=True, setting=setting) as opened:
-        if text is not None:
-            made = opened.remember(text, speaker=speaker, session=session or "", at=at)
-            tallies = [Tally("the sentence", made.added, made.known)]
+    with _options.opened(memory, scope, new=True, setting=options.setting) as opened:
+        if options.text is not None:
+            tallies = [_remember_text(opened, options.text, options)]
         else:
-            tallies = [_remember_file(opened, name, memory, format_name, session, speaker) for name in files]
+            tallies = [_remember_file(opened, name, memory, options) for name in files]
     _report(tallies, memory, scope, time.perf_counter() - start, as_json)
     if any(tally.error for tally in tallies):
         sys.exit(2)
 
 
-def _remember_file(
-    memory: "Memory", name: str, path: Path, format_name: str | None, session: str | None, speaker: str
-) -> Tally:
+def _remember_text(memory: "Memory", text: str, how: _How) -> Tally:
+    made = memory.remember(text, speaker=how.speaker, session=how.session or "", at=how.at)
+    return Tally("--text", made.added, made.known)
+
+
+def _remember_file(memory: "Memory", name: str, path: Path, how: _How) -> Tally:
     from memspan.text.read import read
 
     tally, bar = Tally("standard input" if name == "-" else name), _show.Bar(f"remembering {name}")
     source: str | BinaryIO = sys.stdin.buffer if name == "-" else name
-    turns = read(source, format=format_name, session=session, speaker=speaker, progress=bar)
+    turns = read(source, format=how.format_name, session=how.session, speaker=how.speaker, progress=bar)
     try:
         _store(memory, turns, tally, bar)
     except UsageError as why:
