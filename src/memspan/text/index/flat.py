@@ -82,8 +82,7 @@ class Flat:
     def _without_common(self, vectors: Floats) -> Floats:
         if self.common is None:
             return vectors
-        without: Floats = vectors - np.outer(vectors @ self.common, self.common)
-        return without
+        return _unit(vectors - np.outer(vectors @ self.common, self.common))
 
     def _put_rows(self, rows: Floats) -> None:
         bytes_, scale = _quantised(rows)

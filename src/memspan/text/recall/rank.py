@@ -65,13 +65,12 @@ class Ranking:
 
     def explain(self, units: Units) -> list[tuple[float, tuple[Why, ...]]]:
         """Fused score of each ranked unit, and what each arm and boost said of it; ranks are among the ranked units."""
-        places = np.argsort(self.units)[np.searchsorted(np.sort(self.units), units)]
         fused = _sum(self.arms, self.boosts, units).tolist()
         said = [
             zip(
                 itertools.repeat(arm.name),
                 arm.raw[units].tolist(),
-                _ranks(arm.raw[self.units])[places].tolist(),
+                _ranks(arm.raw[self.units], arm.raw[units]).tolist(),
                 arm.added(units).tolist(),
                 strict=False,
             )
@@ -86,11 +85,9 @@ class Ranking:
         return [(score, tuple(why)) for score, why in zip(fused, words, strict=True)]
 
 
-def _ranks(scores: Floats) -> NDArray[np.int64]:
-    """Rank of each score, 1 = highest."""
-    ranks = np.empty(len(scores), np.int64)
-    ranks[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
-    return ranks
+def _ranks(among: Floats, scores: Floats) -> NDArray[np.int64]:
+    """Rank of each score among others, 1 = nothing is higher."""
+    return 1 + len(among) - np.searchsorted(np.sort(among), scores, side="right")
 
 
 def rank(

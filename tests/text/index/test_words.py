@@ -1,0 +1,39 @@
+"""Index words."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memspan.text.index.words import BAG, MAX_COUNT, STOP_WORDS, bag, query_words, word_hash, words
+
+
+def test_possessives_stop_words_and_stems():
+    """Lower case, no possessive, no stop words, Porter stems."""
+    assert words("Alice's dogs were running to the relational databases") == ["alic", "dog", "run", "relat", "databas"]
+
+
+def test_accents_fold_and_unspaced_scripts_become_pairs():
+    """Marks come off Latin words; runs of unspaced scripts become pairs, a single character stays."""
+    assert words("Café MAÑANA") == ["cafe", "manana"]
+    assert words("AI模型真好, 中") == ["ai", "模型", "型真", "真好", "中"]
+
+
+@given(st.text())
+def test_any_text_has_words_without_stop_words(text):
+    """Never fails; never gives a stop word or an empty one."""
+    assert "" not in words(text)
+    assert all(word not in STOP_WORDS for word in words(text) if not word.isascii())
+
+
+@given(st.lists(st.sampled_from(["tea", "cup", "run"]), max_size=400))
+def test_a_bag_counts_every_word_up_to_its_limit(spoken):
+    """A bag holds each word once with its count, ascending by hash."""
+    entries = np.frombuffer(bag(" ".join(spoken)), BAG)
+    wanted = {word_hash(word): min(MAX_COUNT, spoken.count(word)) for word in set(spoken)}
+    assert dict(zip(entries["word"].tolist(), entries["count"].tolist(), strict=True)) == wanted
+    assert entries["word"].tolist() == sorted(wanted)
+
+
+def test_query_words_are_distinct_in_order():
+    """A question's words, each once."""
+    assert query_words("tea and tea with cup").tolist() == [word_hash("tea"), word_hash("cup")]
