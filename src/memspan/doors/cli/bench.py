@@ -34,7 +34,7 @@ def _write(path: Path | None, result: dict[str, Any]) -> None:
         path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-@click.group()
+@click.group(short_help="Measure recall on labelled data, and speed.")
 def bench() -> None:
     """Measure quality on labelled data, and speed."""
 
@@ -51,31 +51,15 @@ def bench() -> None:
 @click.option("--resamples", default=1000, show_default=True, type=click.IntRange(100), help="Bootstrap draws.")
 @click.option("--seed", default=7, show_default=True, type=int, help="Of the bootstrap.")
 def run(
-    data: Path,
-    sets: list[str],
-    systems: list[str],
-    json_path: Path | None,
-    md_path: Path | None,
-    rows_path: Path | None,
-    limit_cases: int | None,
-    jobs: int,
-    resamples: int,
-    seed: int,
+    json_path: Path | None, md_path: Path | None, rows_path: Path | None, resamples: int, seed: int, **plan: Any
 ) -> None:
     """Run systems over labelled conversations and compare them."""
     from memspan.bench.report import Resampling
     from memspan.bench.run import Plan, execute
     from memspan.bench.tables import markdown
 
-    plan = Plan(
-        data=data,
-        sets=sets,
-        systems=systems,
-        limit_cases=limit_cases,
-        jobs=jobs,
-        resampling=Resampling(resamples=resamples, seed=seed),
-    )
-    result, board = execute(plan, _command())
+    plan["resampling"] = Resampling(resamples=resamples, seed=seed)
+    result, board = execute(Plan(**plan), _command())
     _write(json_path, result)
     if rows_path:
         lines = (json.dumps(row, ensure_ascii=False) for row in board.rows())
@@ -95,25 +79,14 @@ def run(
 @click.option("--asked", default=200, show_default=True, type=click.IntRange(10), help="How many recalls.")
 @click.option("--told", default=200, show_default=True, type=click.IntRange(10), help="How many single remembers.")
 @click.option("--seed", default=7, show_default=True, type=int, help="Of text and questions.")
-def speed(
-    records: list[int],
-    data: Path | None,
-    folder: Path | None,
-    json_path: Path | None,
-    md_path: Path | None,
-    asked: int,
-    told: int,
-    seed: int,
-) -> None:
+def speed(data: Path | None, json_path: Path | None, md_path: Path | None, **plan: Any) -> None:
     """Time recall and remember, beside FTS5 with a NumPy cosine."""
     from memspan.bench.datasets import real_texts
     from memspan.bench.speed import SpeedPlan, measure
     from memspan.bench.tables import speed_markdown
 
-    plan = SpeedPlan(
-        records=records, texts=real_texts(data) if data else (), folder=folder, asked=asked, told=told, seed=seed
-    )
-    result = measure(plan, _command(), lambda line: click.echo(line, err=True))
+    plan["texts"] = real_texts(data) if data else ()
+    result = measure(SpeedPlan(**plan), _command(), lambda line: click.echo(line, err=True))
     _write(json_path, result)
     table = speed_markdown(result)
     if md_path:
