@@ -41,7 +41,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 setting_option = click.option(
     "--setting",
     type=click.Choice(SETTINGS),
-    help="lite: the embedder that comes along; full: MiniLM too (extra [onnx]). Default: what the file has, else lite.",
+    help="lite: the embedder that comes along; full: MiniLM too (extra [onnx]).  [default: what the file has, else lite]",
 )
 
 
