@@ -125,14 +125,15 @@ def _write(store: Any, order: Result) -> Result:
         bulk_s += perf_counter() - start
         wrote += len(batch)
     on_disk = _settled(store, Path(order["folder"]))
-    single = [_timed(store.remember, [unit]) for unit in units]
+    single, bare, cpu_s = _singles(store, units, Path(order["folder"]))
     store.close()
     return {
         "bulk_turns_per_s": round(wrote / bulk_s),
         "text_bytes_per_turn": round(text_bytes / wrote),
         "disk_bytes_per_turn_beyond_text": round((on_disk - text_bytes) / wrote),
         **percentiles("remember_ms", single),
-        **percentiles("fdatasync_ms", _floor(Path(order["folder"]), len(single))),
+        "remember_cpu_ms_mean": round(cpu_s / len(single) * 1000, 4),
+        **percentiles("fdatasync_ms", bare),
         "write_peak_rss_mb": peak_rss_mb(),
     }
 
@@ -145,16 +146,25 @@ def _settled(store: Any, folder: Path) -> int:
     return size
 
 
-def _floor(folder: Path, count: int) -> list[float]:
-    """The bare price of durability here: 4 kB appended and synced, again and again."""
+def _singles(store: Any, units: Iterator[Unit], folder: Path) -> tuple[list[float], list[float], float]:
+    """Times of single remembers, of bare durable writes between them, and the processor's share of the former [s].
+
+    Bare: 4 kB written into a file and synced. In turns, for a shared disk is not the same from second to second.
+    """
     sync = getattr(os, "fdatasync", os.fsync)
+    single, bare, cpu_s = [], [], 0.0
     with (folder / "floor").open("wb", buffering=0) as file:
 
         def once() -> None:
             file.write(b"x" * 4096)
             sync(file.fileno())
 
-        return [_timed(once) for _ in range(count)]
+        for unit in units:
+            before = thread_time()
+            single.append(_timed(store.remember, [unit]))
+            cpu_s += thread_time() - before
+            bare.append(_timed(once))
+    return single, bare, cpu_s
 
 
 def _read(store: Any, order: Result) -> Result:
@@ -162,9 +172,11 @@ def _read(store: Any, order: Result) -> Result:
     asked = questions(list(islice(_units(order), min(order["size"], SAMPLED))), order["asked"] + 1, order["seed"] + 1)
     import_s = _timed(store.load)
     before_mb = peak_rss_mb()
+    first_cpu = thread_time()
     open_s = _timed(store.open)
     first_s = _timed(store.recall, asked[0])
     cpu = thread_time()
+    first_cpu = cpu - first_cpu
     times = [_timed(store.recall, question) for question in asked[1:]]
     cpu = thread_time() - cpu
     store.close()
@@ -173,6 +185,7 @@ def _read(store: Any, order: Result) -> Result:
         "open_ms": round(open_s * 1000, 2),
         "first_recall_ms": round(first_s * 1000, 2),
         "open_and_first_recall_ms": round((open_s + first_s) * 1000, 2),
+        "open_and_first_recall_cpu_ms": round(first_cpu * 1000, 2),
         **percentiles("recall_ms", times),
         "recall_cpu_ms_mean": round(cpu / len(times) * 1000, 4),
         "read_peak_rss_mb": peak_rss_mb(),
