@@ -41,7 +41,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 setting_option = click.option(
     "--setting",
     type=click.Choice(SETTINGS),
-    help="lite: the embedder that comes along; full: MiniLM too (extra [onnx]).  [default: what the file has, else lite]",
+    help="lite: what comes along; full: MiniLM too (extra [onnx]).  [default: what the file has, else lite]",
 )
 
 
@@ -51,10 +51,12 @@ def whose_memory(command: Command) -> Command:
 
 
 @contextmanager
-def opened(path: Path, scope: str, *, new: bool = False, setting: str | None = None) -> Iterator["Memory"]:
+def opened(
+    path: Path, scope: str, *, new: bool = False, read_only: bool = False, setting: str | None = None
+) -> Iterator["Memory"]:
     """The memory at that path; what it warns of is said on stderr.
 
-    new: whether it may be made. Raises UsageError where it is not there and may not.
+    new: whether it may be made;  read_only: never write. Raises UsageError where it is not there and may not be made.
     """
     if not new:
         must_exist(path)
@@ -62,7 +64,7 @@ def opened(path: Path, scope: str, *, new: bool = False, setting: str | None = N
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        memory = Memory(path, scope=scope, setting=setting)
+        memory = Memory(path, scope=scope, setting=setting, read_only=read_only)
     for warning in caught:
         click.echo(f"memspan: {_show.one_line(str(warning.message))}", err=True)
     with memory:

@@ -121,8 +121,8 @@ class Bar:
         if not self._on or time.monotonic() - self._last < _EVERY_S:
             return
         self._last, self._shown = time.monotonic(), True
-        share = f"{min(1.0, done / total):4.0%}" if total else f"{done:,}"
-        click.echo(f"\r\x1b[K{self.label}  {share}  {self.note}", nl=False, err=True)
+        share = f"{min(1.0, done / total):4.0%}  " if total else ""
+        click.echo(f"\r\x1b[K{self.label}  {share}{self.note}", nl=False, err=True)
 
     def clear(self) -> None:
         if self._shown:

@@ -15,7 +15,7 @@ def export(file: str, memory: Path, scope: str) -> None:
 
     `memspan remember FILE` reads it back, equal to the last character.
     """
-    with _options.opened(memory, scope) as opened:
+    with _options.opened(memory, scope, read_only=True) as opened:
         if file == "-":
             from memspan.text.read.jsonl import as_line
 

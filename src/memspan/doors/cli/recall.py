@@ -28,7 +28,7 @@ def recall(question: str, memory: Path, scope: str, tokens: int, limit: int | No
     Instructions that always apply stand in a block of their own. The confidence is the probability that the answer
     is in what was found. The exit code is 1 where nothing was found.
     """
-    with _options.opened(memory, scope) as opened:
+    with _options.opened(memory, scope, read_only=True) as opened:
         found = opened.recall(question, tokens=tokens, limit=limit)
     if form["as_json"]:
         click.echo(_show.as_json(as_fields(found, scope, form["explain"])))

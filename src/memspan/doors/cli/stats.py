@@ -13,7 +13,7 @@ from memspan.doors.cli import _options, _show
 @_options.json_option
 def stats(memory: Path, scope: str, as_json: bool) -> None:
     """Print how many turns a scope holds, from when to when, the file's size, format and embedders."""
-    with _options.opened(memory, scope) as opened:
+    with _options.opened(memory, scope, read_only=True) as opened:
         found = opened.stats()
     values = {field.name: getattr(found, field.name) for field in fields(found)}
     values["without_vector"] = dict(found.without_vector)

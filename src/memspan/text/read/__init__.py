@@ -53,4 +53,6 @@ def _raw(path: str | Path | BinaryIO, name: str | None, progress: Progress | Non
 def _placed(turns: Iterable[Turn], session: str | None, speaker: str) -> Iterator[Turn]:
     for turn in turns:
         spoken = turn.speaker or (speaker if turn.role == "user" else "")
-        yield replace(turn, session=turn.session if session is None else session, speaker=spoken)
+        there = turn.session if session is None else session
+        same = spoken == turn.speaker and there == turn.session
+        yield turn if same else replace(turn, session=there, speaker=spoken)
