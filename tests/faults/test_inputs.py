@@ -1,5 +1,6 @@
 """Bad input: a typed error that says what to do, and nothing stored; odd but valid input: stored and found whole."""
 
+import json
 import math
 from datetime import UTC, datetime
 
@@ -7,7 +8,16 @@ import pytest
 from tests.faults.workload import memory, turn
 
 from memspan import Turn
-from memspan.core.errors import BadScope, BadText, BadTime, DuplicateId, MemspanError, UnknownId, UsageError
+from memspan.core.errors import (
+    BadScope,
+    BadText,
+    BadTime,
+    DamagedFile,
+    DuplicateId,
+    MemspanError,
+    UnknownId,
+    UsageError,
+)
 from memspan.core.records import MAX_META_CHARS, MAX_NAME_CHARS, MAX_TEXT_CHARS
 
 
@@ -203,6 +213,26 @@ def test_times_far_away_are_kept_and_found(here, kind):
     assert found.at is not None
     assert here.stats().first_at is not None
     assert here.recall(f"What happened on {day}?", tokens=None).hits[0].id in (wanted, here.remember(turn(0)).ids[0])
+
+
+@pytest.mark.xfail(strict=True, raises=DamagedFile, reason="SQLite gives -0.0 back as 0.0, the checksum saw -0.0")
+def test_minus_zero_is_a_time_like_zero(tmp_path):
+    """A turn that was taken can be read again."""
+    with memory(tmp_path / "a.mem") as own:
+        wanted = own.remember("fine", at=-0.0).ids[0]
+        assert own.get(wanted).at == 0
+
+
+@pytest.mark.xfail(strict=True, reason="export writes microseconds, cut off, so 1/128 s comes back as another time")
+@pytest.mark.parametrize("when", [1 / 128, 1.7e9 + 1 / 3, 0.1 + 0.2])
+def test_a_time_survives_export_and_import(tmp_path, when):
+    """The same time, so that the turn is the same turn."""
+    with memory(tmp_path / "a.mem") as own, memory(tmp_path / "b.mem") as other:
+        wanted = own.remember("fine", at=when).ids[0]
+        own.export(tmp_path / "a.jsonl")
+        line = json.loads((tmp_path / "a.jsonl").read_text())
+        other.remember(Turn(**line))
+        assert other.get(wanted).at == own.get(wanted).at
 
 
 @pytest.mark.parametrize(
