@@ -118,7 +118,7 @@ class Turn:
 
 
 def stored_turn(*fields: Any) -> Turn:  # Any: in the order of Turn's fields
-    """A turn as it was stored: checked when it was written, not again. In the order of Turn's fields."""
+    """A turn made of fields that were checked before, in the order of Turn's fields."""
     turn = object.__new__(Turn)
     for name, value in zip(Turn.__slots__, fields, strict=True):
         object.__setattr__(turn, name, value)

@@ -16,7 +16,7 @@ from memspan.core.clock import Clock, When, iso, now, seconds
 from memspan.core.errors import BadText, UsageError
 from memspan.core.ids import check_scope, turn_id
 from memspan.core.protocols import Embedder, Progress
-from memspan.core.records import Change, Json, Link, Recall, Record, Remembered, Role, Turn
+from memspan.core.records import Change, Json, Link, Recall, Record, Remembered, Role, Turn, stored_turn
 from memspan.core.registry import load
 from memspan.core.tokens import CountTokens, estimate
 from memspan.text.index.entry import derive
@@ -188,7 +188,11 @@ class Memory:
                 nth, seen[first] = seen[first], seen[first] + 1
                 wanted = turn_id(self.scope, turn.session, turn.speaker, turn.at, turn.text, nth) if nth else first
             learned = moment if turn.seen_at is None else turn.seen_at
-            found.append(replace(turn, id=wanted, scope=self.scope, seen_at=learned))
+            found.append(
+                stored_turn(
+                    *(turn.text, turn.speaker, turn.role, turn.session, turn.at, learned, turn.meta, wanted, self.scope)
+                )
+            )
         return found
 
     def _write(self, turns: list[Turn], moment: float, began: float) -> Remembered:

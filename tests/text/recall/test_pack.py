@@ -35,9 +35,8 @@ def test_the_rendered_context_never_costs_more_than_asked(tmp_path_factory, text
     """The budget holds for the whole block: fence, headings, citations and all."""
     path = tmp_path_factory.mktemp("m") / "m.mem"
     with Memory(path, scope="a", embedders=[Hashing()]) as memory:
-        memory.remember(
-            [Turn("Never shout."), *(Turn(t.replace("\0", ""), at=n * 40_000.0) for n, t in enumerate(texts) if t.replace("\0", "").strip())]
-        )
+        sound = [text for text in (text.replace("\0", "") for text in texts) if text.strip()]
+        memory.remember([Turn("Never shout."), *(Turn(text, at=n * 40_000.0) for n, text in enumerate(sound))])
         recall = memory.recall(texts[0], tokens=tokens)
     assert estimate(recall.context) == recall.cost.tokens <= tokens or recall.context == ""
 

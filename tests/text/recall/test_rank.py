@@ -1,7 +1,6 @@
 """The engine ranks as the reference does, however the memory grew."""
 
 import random
-import warnings
 
 import numpy as np
 import pytest
@@ -12,10 +11,11 @@ from memspan.text.embed.hashing import Hashing
 from memspan.text.index.words import words
 from memspan.text.recall.rank import rank
 
-VOCABULARY = (
-    "garden kitchen lisbon porto guitar piano violin doctor nurse bakery flour sugar train ticket museum painting "
-    "marathon shoes coffee tea river mountain tent camping sister brother wedding party birthday cake letter phone"
-).split()
+_WORDS = """
+garden kitchen lisbon porto guitar piano violin doctor nurse bakery flour sugar train ticket museum painting
+marathon shoes coffee tea river mountain tent camping sister brother wedding party birthday cake letter phone
+"""
+VOCABULARY = _WORDS.split()
 QUESTIONS = (
     "Where did Anna buy the piano and the guitar?",
     "What happened in May 2023?",
@@ -85,7 +85,9 @@ def test_engine_equals_reference(tmp_path, question, by):
         ranking, engine = totals(memory, question)
     units = [Unit(turn.text, turn.speaker, turn.role, turn.session, turn.at) for turn in turns]
     texts = [unit.indexed for unit in units]
-    arm = Dense(embedder.embed(texts), embedder.embed([question])[0], 0.5, embedder.neighbour_weight, remove_common=True)
+    arm = Dense(
+        embedder.embed(texts), embedder.embed([question])[0], 0.5, embedder.neighbour_weight, remove_common=True
+    )
     wanted = scores(units, question, words, {"hashing": arm}, choices=Choices(least_for_common=64))
     np.testing.assert_allclose(engine, wanted["total"], atol=0.02)
     lexical = ranking.arms[0].raw[1:]
@@ -131,7 +133,9 @@ def test_advice_lifts_preferences(tmp_path):
     assert wish not in told
 
 
-@pytest.mark.parametrize("question", ["", "   ", "the of and", "¿Dónde vive Ana?", "她住在哪里?", "\0\ud800?", "why " * 25_000])
+@pytest.mark.parametrize(
+    "question", ["", "   ", "the of and", "¿Dónde vive Ana?", "她住在哪里?", "\0\ud800?", "why " * 25_000]
+)
 def test_odd_questions_behave(tmp_path, question):
     """Any text is a question: it never fails, and never breaks the budget."""
     with Memory(tmp_path / "m.mem", scope="a", embedders=[load("embed", "static")()]) as memory:
@@ -144,7 +148,9 @@ def test_odd_questions_behave(tmp_path, question):
 def test_cjk_is_found_by_its_words(tmp_path):
     """Text without spaces is searchable through pairs of characters."""
     with Memory(tmp_path / "m.mem", scope="a", embedders=[Hashing()]) as memory:
-        memory.remember([Turn("我搬到了里斯本", id="a"), Turn("今天天气很好", id="b"), Turn("어제 서울에서 만났어요", id="c")])
+        memory.remember(
+            [Turn("我搬到了里斯本", id="a"), Turn("今天天气很好", id="b"), Turn("어제 서울에서 만났어요", id="c")]
+        )
         assert memory.recall("里斯本在哪里", tokens=None, limit=1).hits[0].id == "a"
         assert memory.recall("서울에서", tokens=None, limit=1).hits[0].id == "c"
 
@@ -162,7 +168,7 @@ def test_missing_vectors_are_said_and_made(tmp_path):
         assert len(memory.recall("garden party", tokens=None, limit=5)) == 5
         assert memory.reembed() == 50
         assert memory.stats().without_vector == {}
-    with warnings.catch_warnings(), pytest.warns(UserWarning):
+    with pytest.warns(UserWarning, match="reembed"):
         memory = Memory(path, scope="a", embedders=[Hashing()])
     with memory:
         memory.reembed()

@@ -21,6 +21,13 @@ class Column:
         """All rows; writing into it changes them."""
         return self._rows[: self._count]
 
+    def reserve(self, count: int) -> None:
+        """Make room for `count` rows in all, so that a long series of appends copies nothing."""
+        if count > len(self._rows):
+            grown = np.zeros((count, *self._rows.shape[1:]), self._rows.dtype)
+            grown[: self._count] = self.view
+            self._rows = grown
+
     def append(self, rows: NDArray[Any]) -> None:
         """Add rows at the end, (n,) or (n, width).
 
@@ -30,9 +37,6 @@ class Column:
         """
         wanted = self._count + len(rows)
         if wanted > len(self._rows):
-            room = wanted if not self._count else max(wanted, 2 * len(self._rows))
-            grown = np.zeros((room, *self._rows.shape[1:]), self._rows.dtype)
-            grown[: self._count] = self.view
-            self._rows = grown
+            self.reserve(max(wanted, 2 * len(self._rows)))
         self._rows[self._count : wanted] = rows
         self._count = wanted

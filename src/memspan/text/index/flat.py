@@ -65,13 +65,16 @@ class Flat:
         for start in range(0, len(touched), _CHUNK):
             some = touched[start : start + _CHUNK]
             self._replace_rows(some, self._windowed(neighbours[some], fetch))
+        if total > 2 * self.count:
+            for column in (self._half, self._byte, self._scale):
+                column.reserve(total + 1)
         for start in range(self.count + 1, total + 1, _CHUNK):
             self._put_rows(self._windowed(neighbours[start : min(start + _CHUNK, total + 1)], fetch))
 
     def _windowed(self, neighbours: Ints, fetch: FetchHalves) -> Floats:
         """Unit rows sum_k kappa_k v_{i+k}, (len(neighbours), dim)."""
         needed, places = np.unique(neighbours, return_inverse=True)
-        own = self._without_common(fetch(needed.astype(np.int32)).astype(np.float32))
+        own = self._without_common(_unit(fetch(needed.astype(np.int32)).astype(np.float32)))
         own[needed == 0] = 0
         places = places.reshape(neighbours.shape)
         rows = own[places[:, 0]] * np.float32(self.kappa[0])
@@ -96,7 +99,8 @@ class Flat:
 
     def prepare(self, vector: Floats) -> Floats:
         """A question's vector as this plane compares it: common direction out, unit length. (dim,) float32"""
-        return _unit(self._without_common(vector[None]))[0]
+        prepared: Floats = _unit(self._without_common(vector[None]))[0]
+        return prepared
 
     def scan(self, query: Floats) -> Floats:
         """Cosines of all units to a prepared query, within about .005 (int8); (count + 1,) float32, [0] is 0."""
@@ -127,8 +131,12 @@ def _common(halves: Halves) -> Floats | None:
 
 
 def _unit(rows: Floats) -> Floats:
-    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
-    return rows / np.where(norms > 1e-12, norms, 1).astype(np.float32)
+    """Rows of length 1; zeros stay zeros, and a row that a damaged file made infinite becomes zeros."""
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    if not (sound := np.isfinite(norms)).all():
+        rows = np.where(sound[:, None], rows, np.float32(0))
+        norms = np.where(sound, norms, np.float32(0))
+    return rows / np.where(norms > 1e-12, norms, 1).astype(np.float32)[:, None]
 
 
 def _quantised(rows: Floats) -> tuple[NDArray[np.int8], Floats]:

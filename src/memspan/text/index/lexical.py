@@ -153,7 +153,8 @@ def _lengths(bags: Sequence[bytes]) -> Floats:
     counts = np.frombuffer(b"".join(bags), BAG)["count"].astype(np.float64)
     edges = np.concatenate([[0], np.cumsum(sizes)])
     running: NDArray[np.float64] = np.concatenate([[0.0], np.cumsum(counts)])
-    return (running[edges[1:]] - running[edges[:-1]]).astype(np.float32)
+    lengths: Floats = (running[edges[1:]] - running[edges[:-1]]).astype(np.float32)
+    return lengths
 
 
 def _segment(tail: Sequence[tuple[int, bytes]]) -> Segment:
@@ -164,8 +165,10 @@ def _segment(tail: Sequence[tuple[int, bytes]]) -> Segment:
 
 
 def _by_word(words: NDArray[np.uint32], units: Ints, counts: NDArray[np.uint8]) -> Segment:
-    order = np.argsort(words, kind="stable")  # stable: units stay ascending inside a word
-    words = words[order]
+    # word and place in one number: a plain sort of it is stable, and five times faster than a stable argsort
+    keys = np.sort((words.astype(np.uint64) << np.uint64(32)) | np.arange(len(words), dtype=np.uint64))
+    order = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    words = (keys >> np.uint64(32)).astype(np.uint32)
     distinct, starts = np.unique(words, return_index=True)
     return Segment(distinct, np.append(starts, len(words)).astype(np.int64), units[order], counts[order])
 

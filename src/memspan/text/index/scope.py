@@ -44,7 +44,7 @@ class ScopeIndex:
         self._last: dict[int, list[int]] = {}
         self._seq, self._at = Column(np.int64), Column(np.float64)
         self._speaker, self._user, self._marks = Column(np.int32), Column(np.bool_), Column(np.uint8)
-        self._chars = Column(np.int32)
+        self._chars, self._marked = Column(np.int32), Column(np.int64)
         self._neighbours = Column(np.int32, 2 * REACH + 1)
         self._add_columns([(0, "", "", -1, None, b"", None, 0, 0)])
         self._version: int | None = None
@@ -73,6 +73,11 @@ class ScopeIndex:
     def marks(self) -> NDArray[np.uint8]:
         """Standing-instruction bits, see marks.py."""
         return self._marks.view
+
+    @property
+    def marked(self) -> NDArray[np.int64]:
+        """User units with any mark, ascending."""
+        return self._marked.view
 
     @property
     def chars(self) -> NDArray[np.int32]:
@@ -128,8 +133,10 @@ class ScopeIndex:
         self._seq.append(np.array(seqs, np.int64))
         self._at.append(np.array([np.nan if at is None else at for at in times], np.float64))
         self._user.append(np.array(roles) == _USER)
+        start = len(self._marks)
         self._marks.append(np.array([mark or 0 for mark in marks], np.uint8))
         self._chars.append(np.array([length or 0 for length in chars], np.int32))
+        self._marked.append(start + np.flatnonzero((self.marks[start:] > 0) & self.user[start:]))
         self._speaker.append(np.array([self._speaker_of(name) for name in speakers], np.int32))
         self.years |= _years(self.at[-len(batch) :])
         neighbours = np.zeros((len(batch), 2 * REACH + 1), np.int32)
@@ -174,13 +181,14 @@ class _Halves:
 
     def _read_all(self) -> Halves:
         found = self.index.store.halves(self.index.scope, self.key, 0)
-        good = [(seq, half) for seq, half in found if len(half) == 2 * self.dim]
+        good = [row for row in found if len(row[1]) == 2 * self.dim]
         rows = np.zeros((self.index.count + 1, self.dim), np.float16)
-        seqs = np.fromiter((seq for seq, _ in good), np.int64, count=len(good))
-        places = np.searchsorted(self.index.seq, seqs)
-        known = places < len(rows)
-        values = np.frombuffer(b"".join(half for _, half in good), np.float16).reshape(-1, self.dim)
-        rows[places[known]] = _finite(values[known])
+        if good:
+            seqs, halves = zip(*good, strict=True)
+            values = np.frombuffer(b"".join(halves), np.float16).reshape(-1, self.dim)
+            places = np.searchsorted(self.index.seq, np.array(seqs))
+            known = places < len(rows)
+            rows[places[known]] = values if known.all() else values[known]
         return rows
 
     def __call__(self, units: Ints) -> Halves:
@@ -192,12 +200,7 @@ class _Halves:
         for place, seq in enumerate(seqs):
             if len(half := found.get(seq, b"")) == 2 * self.dim:
                 rows[place] = np.frombuffer(half, np.float16)
-        return _finite(rows)
-
-
-def _finite(rows: Halves) -> Halves:
-    """A damaged vector must not make every score NaN."""
-    return rows if np.isfinite(rows).all() else np.nan_to_num(rows, nan=0, posinf=0, neginf=0)
+        return rows
 
 
 def _years(at: NDArray[np.float64]) -> set[int]:

@@ -36,7 +36,7 @@ class Answerer:
     def recall(self, question: str, budget: Budget, limit: int | None) -> Recall:
         """What memory has on a question, within the budget, at most `limit` hits."""
         read = _Reader(self.index)
-        ranking = self._rank(question, read, limit)
+        ranking = self.ranking(question, limit or 0, read)
         packer = Packer(budget.tokens, self.count_tokens, self.setting)
         pinned = ((unit, turn) for unit in ranking.standing if (turn := read.turn(unit)) is not None)
         standing = self._hits(ranking, list(packer.standing(pinned)))
@@ -48,14 +48,16 @@ class Answerer:
             hits=tuple(hits),
             standing=tuple(standing),
             context=block,
-            confidence=confidence.of(ranking, self.index.count),
+            confidence=confidence.of(ranking, self.index.count, self.setting.name),
             cost=Cost(tokens=self.count_tokens(block)),
         )
 
-    def _rank(self, question: str, read: "_Reader", limit: int | None) -> Ranking:
+    def ranking(self, question: str, depth: int = 0, read: "_Reader | None" = None) -> Ranking:
+        """The scope's units ranked for a question, at least `depth` of them where there are so many."""
+        read = read or _Reader(self.index)
         asked = question[:MAX_QUESTION_CHARS]
         vectors = {embedder.name: embedder.embed([asked])[0] for embedder in self.embedders} if self.index.count else {}
-        return rank(self.index, asked, self.setting, vectors, read.texts, max(self.setting.depth, limit or 0))
+        return rank(self.index, asked, self.setting, vectors, read.texts, max(self.setting.depth, depth))
 
     def _candidates(
         self, ranking: Ranking, read: "_Reader", packer: Packer, shown: set[str]

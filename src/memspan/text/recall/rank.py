@@ -52,7 +52,7 @@ class Ranking:
 
     units, scores: (depth,);  arms: lexical first;  boosts: name -> what it adds to each unit (count + 1,)
     standing: units of the standing instructions nearest to the question;  lifted: preferences brought up by rule
-    idf_sum: of the question's words that the scope knows
+    idf_sum: of the question's words that the scope knows;  words_known, words_asked: how many
     """
 
     units: Units
@@ -62,6 +62,8 @@ class Ranking:
     standing: list[int] = field(default_factory=list)
     lifted: list[int] = field(default_factory=list)
     idf_sum: float = 0.0
+    words_known: int = 0
+    words_asked: int = 0
 
     def explain(self, units: Units) -> list[tuple[float, tuple[Why, ...]]]:
         """Fused score of each ranked unit, and what each arm and boost said of it; ranks are among the ranked units."""
@@ -100,7 +102,8 @@ def rank(
     if not index.count:
         return Ranking(np.empty(0, np.int64), np.empty(0, np.float32))
     question = question[:MAX_QUESTION_CHARS]
-    query = index.lexical.query(query_words(question))
+    asked = query_words(question)
+    query = index.lexical.query(asked)
     dense = {name: (index.flats[name][1], vectors[name]) for name in setting.embedders if vectors[name].any()}
     prepared = {name: (flat, flat.prepare(vector)) for name, (flat, vector) in dense.items()}
     near = {name: flat.scan(vector) for name, (flat, vector) in prepared.items()}
@@ -124,7 +127,7 @@ def rank(
         flat, vector = nearest
         _lift(ranking, index, question, setting, lambda some: flat.exact(vector, some))
         ranking.standing = _nearest(index, INSTRUCTION, setting.standing, lambda some: flat.exact(vector, some))
-    ranking.idf_sum = query.idf_sum
+    ranking.idf_sum, ranking.words_known, ranking.words_asked = query.idf_sum, len(query.units), len(asked)
     return ranking
 
 
@@ -221,8 +224,7 @@ def _lift(
     ranking: Ranking, index: ScopeIndex, question: str, setting: Setting, cosine: Callable[[Units], Floats]
 ) -> None:
     """Bring the nearest preferences near the top of an advice-seeking question."""
-    marked = int(np.count_nonzero((index.marks > 0) & index.user))
-    if not marked or marked > setting.crowded * index.count or not advice_seeking(question):
+    if not 0 < len(index.marked) <= setting.crowded * index.count or not advice_seeking(question):
         return
     lifted = [
         unit
@@ -240,6 +242,6 @@ def _lift(
 
 def _nearest(index: ScopeIndex, mark: int, most: int, cosine: Callable[[Units], Floats]) -> list[int]:
     """The user turns with a mark that are nearest to the question, nearest first; ties newest first."""
-    marked = np.flatnonzero(((index.marks & mark) > 0) & index.user)
+    marked = index.marked[(index.marks[index.marked] & mark) > 0]
     cosines = cosine(marked)
     return [int(unit) for unit in marked[np.lexsort((-marked, -cosines))][:most]]

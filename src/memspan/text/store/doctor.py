@@ -63,7 +63,9 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """The outcome of a repair. new_path: the sound file, in the old place;  quarantined_path: the damaged one, beside it
+    """The outcome of a repair.
+
+    new_path: the sound file, in the old place;  quarantined_path: the damaged one, beside it
 
     saved: turns in the new file;  lost: ids (or row numbers) of turns that could not be read
     """
