@@ -23,6 +23,7 @@ import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,7 @@ class Recipe:
 
     dim: numbers a row. sif: a of the start's weight a/(a+p), p Zipf's. pieces: longest training text [word pieces].
     batch, steps, warm_up: of the fit. step: Adam's step as a share of the mean |entry|.
+    idf_power: of the training text's idf, multiplied into the fitted rows.
     pair, softmax, heat: weight of the squared-similarity term, weight and temperature of the KL term.
     mix: how many texts of each kind. seed: of the sampling, the batches and the rotation.
     """
@@ -120,7 +122,7 @@ class Teacher:
         for layer in range(self.layers):
             at = f"encoder.layer.{layer}."
             q, k, v = (
-                self._linear(x, f"{at}attention.self.{part}").unflatten(-1, (self.heads, -1)).transpose(1, 2)
+                self._linear(x, f"{at}attention.self.{part}").reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
                 for part in ("query", "key", "value")
             )  # (batch, heads, time, 32)
             mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen).transpose(1, 2).flatten(2)
@@ -274,9 +276,11 @@ def distilled(single: Floats, recipe: Recipe) -> Floats:
     _, axes = np.linalg.eigh(centred.T.astype(np.float64) @ centred)
     rank = np.arange(2, len(single) + 2)
     chance = (1 / rank) / (1 / rank).sum()
-    rows = (centred @ axes[:, ::-1][:, : recipe.dim]) * (recipe.sif / (recipe.sif + chance))[:, None]
+    rows: Floats = ((centred @ axes[:, ::-1][:, : recipe.dim]) * (recipe.sif / (recipe.sif + chance))[:, None]).astype(
+        "f4"
+    )
     rows[0] = 0
-    return rows.astype(np.float32)
+    return rows
 
 
 def background_idf(texts: Sequence[Sequence[int]], pieces: int) -> Floats:
@@ -285,55 +289,62 @@ def background_idf(texts: Sequence[Sequence[int]], pieces: int) -> Floats:
     for ids in texts:
         df[list(set(ids))] += 1
     idf = np.log(1 + (len(texts) - df + 0.5) / (df + 0.5))
-    return (idf / idf.max()).astype(np.float32)
+    share: Floats = (idf / idf.max()).astype(np.float32)
+    return share
 
 
-def fit(start: Floats, texts: Sequence[Sequence[int]], teacher: Floats, weight: Floats, recipe: Recipe) -> Floats:
-    """Rows whose weighted sums have the teacher's similarities.
+def fit(start: Floats, texts: Sequence[Sequence[int]], teacher: Floats, recipe: Recipe) -> Floats:
+    """Rows whose sums have the teacher's similarities, (pieces, dim).
 
-    start: (pieces, dim). texts: row numbers of each text. teacher: (texts, 384). weight: (pieces,) in a sum.
-    Loss = mean(1 - cos(vP, y)) + pair * mean over i != j of (v_i.v_j - y_i.y_j)^2
-    + softmax * KL(softmax(y y'/heat) || softmax(v v'/heat)), the diagonal left out.
+    start: (pieces, dim). texts: row numbers of each text; row 0, [UNK], takes no part. teacher: (texts, 384).
     """
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
-    table = torch.nn.EmbeddingBag.from_pretrained(torch.from_numpy(start.copy()), freeze=False, mode="sum", sparse=True)
-    least = torch.linalg.lstsq(_bag(table, texts[:8192], weight), torch.from_numpy(teacher[:8192])).solution
+    table = torch.nn.EmbeddingBag.from_pretrained(torch.tensor(start), freeze=False, mode="sum", sparse=True)
+    least = torch.linalg.lstsq(_bag(table, texts[:8192]), torch.tensor(teacher[:8192])).solution
     away = torch.nn.Parameter(least.detach().clone())  # P, (dim, 384), thrown away
     rate = recipe.step * float(np.abs(start).mean())
-    rows_adam = torch.optim.SparseAdam(list(table.parameters()), lr=rate)
-    away_adam = torch.optim.Adam([away], lr=1e-3)
-    off = 1 - torch.eye(recipe.batch)
+    adams: list[tuple[torch.optim.Optimizer, float]] = [
+        (torch.optim.SparseAdam(list(table.parameters()), lr=rate), rate),
+        (torch.optim.Adam([away], lr=1e-3), 1e-3),
+    ]
     began = time.monotonic()
     for step in range(recipe.steps):
         slope = min((step + 1) / recipe.warm_up, (recipe.steps - step) / max(1, recipe.steps - recipe.warm_up))
-        for adam, top in ((rows_adam, rate), (away_adam, 1e-3)):
-            adam.param_groups[0]["lr"] = top * slope
         batch = rng.choice(len(texts), recipe.batch, replace=False)
-        v, y = _bag(table, [texts[n] for n in batch], weight), torch.from_numpy(teacher[batch])
-        ours, theirs = v @ v.T, y @ y.T
-        loss = (1 - functional.cosine_similarity(v @ away, y)).mean()
-        loss = loss + recipe.pair * ((ours - theirs).square() * off).sum() / off.sum()
-        logs = functional.log_softmax((ours - 2 * torch.eye(recipe.batch)) / recipe.heat, dim=-1)
-        soft = functional.softmax((theirs - 2 * torch.eye(recipe.batch)) / recipe.heat, dim=-1)
-        loss = loss + recipe.softmax * functional.kl_div(logs, soft, reduction="batchmean")
-        rows_adam.zero_grad()
-        away_adam.zero_grad()
-        loss.backward()
-        rows_adam.step()
-        away_adam.step()
+        loss = _loss(_bag(table, [texts[n] for n in batch]), torch.tensor(teacher[batch]), away, recipe)
+        for adam, top in adams:
+            adam.param_groups[0]["lr"] = top * slope
+            adam.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        for adam, _ in adams:
+            adam.step()
         _progress(f"fit, loss {loss.item():.4f}", step + 1, recipe.steps, began)
-    return table.weight.detach().numpy()
+    rows: Floats = table.weight.detach().numpy()
+    return rows
 
 
-def _bag(table: torch.nn.EmbeddingBag, texts: Sequence[Sequence[int]], weight: Floats) -> torch.Tensor:
-    """unit(sum weight_t E_t), (texts, dim)."""
-    flat = np.concatenate([np.asarray(ids) for ids in texts])
-    starts = np.cumsum([0, *map(len, texts[:-1])])
-    weights = torch.from_numpy(weight[flat])
-    return functional.normalize(
-        table(torch.from_numpy(flat), torch.from_numpy(starts), per_sample_weights=weights), dim=-1
-    )
+def _loss(v: torch.Tensor, y: torch.Tensor, away: torch.Tensor, recipe: Recipe) -> torch.Tensor:
+    """How far the batch's vectors v (batch, dim) and their similarities are from the teacher's y (batch, 384).
+
+    mean(1 - cos(vP, y)) + pair * mean over i != j of (v_i.v_j - y_i.y_j)^2
+    + softmax * KL(softmax(y y'/heat) || softmax(v v'/heat)), the diagonal left out; P is `away`.
+    """
+    itself = torch.eye(len(v))
+    ours, theirs = v @ v.T, y @ y.T
+    far = (1 - functional.cosine_similarity(v @ away, y)).mean()
+    pairs = ((ours - theirs).square() * (1 - itself)).sum() / (1 - itself).sum()
+    logs = functional.log_softmax((ours - 2 * itself) / recipe.heat, dim=-1)
+    soft = functional.softmax((theirs - 2 * itself) / recipe.heat, dim=-1)
+    return far + recipe.pair * pairs + recipe.softmax * functional.kl_div(logs, soft, reduction="batchmean")
+
+
+def _bag(table: torch.nn.EmbeddingBag, texts: Sequence[Sequence[int]]) -> torch.Tensor:
+    """unit(sum of the rows), (texts, dim)."""
+    flat = torch.tensor([piece for ids in texts for piece in ids])
+    starts = torch.tensor([0, *accumulate(map(len, texts[:-1]))])
+    sums: torch.Tensor = table(flat, starts, per_sample_weights=(flat > 0).float())
+    return functional.normalize(sums, dim=-1)
 
 
 def rotation(dim: int, seed: int) -> Floats:
@@ -397,14 +408,15 @@ def cached(cache: Path, teacher: Teacher, kind: str, rows: Sequence[Sequence[int
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
         np.save(path, teacher.embed(rows, kind))
-    return np.load(path)
+    vectors: Floats = np.load(path)
+    return vectors
 
 
 def neighbours(vocabulary: Sequence[str], single: Floats, kept: Sequence[int]) -> tuple[list[str], NDArray[np.int64]]:
     """Whole words of the vocabulary and, for each, the numbers of the 24 the teacher holds nearest."""
     places = [n for n, piece in enumerate(kept) if re.fullmatch(r"[a-z]{3,}", vocabulary[piece])]
-    vectors = torch.from_numpy(single[places])
-    near = [(block @ vectors.T).topk(24).indices for block in vectors.split(2048)]
+    vectors = torch.tensor(single[places])
+    near = [(block @ vectors.T).topk(24).indices for block in vectors.tensor_split(16)]
     return [vocabulary[kept[n]] for n in places], torch.cat(near).numpy()
 
 
@@ -459,11 +471,10 @@ def main() -> None:
     rows_of = {kind: [row_of[ids].tolist() for ids in group] for kind, group in texts.items()}
     natural = [ids for kind, _ in mix if kind != "words" for ids in rows_of[kind]]
     weight = background_idf(natural, len(kept)) ** np.float32(recipe.idf_power)
-    weight[0] = 0  # [UNK] says nothing
     taught = [ids for kind, _ in mix for ids in rows_of[kind]]
     rows = distilled(single, recipe)
     if recipe.steps:
-        rows = fit(rows, taught, np.concatenate([vectors[kind] for kind, _ in mix]), weight, recipe)
+        rows = fit(rows, taught, np.concatenate([vectors[kind] for kind, _ in mix]), recipe)
     rows = rows * weight[:, None]
     held = {k: round(correlation(rows, rows_of[k], vectors[k]), 4) for k in texts if k.startswith("held")}
     print("correlation with the teacher on held-back text:", held)
