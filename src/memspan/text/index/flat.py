@@ -67,7 +67,7 @@ class Flat:
             self._replace_rows(some, self._windowed(neighbours[some], fetch))
         if total > 2 * self.count:
             for column in (self._half, self._byte, self._scale):
-                column.reserve(total + 1)
+                column.reserve(total + total // 8 + 64)  # some slack, so that the next turn copies nothing
         for start in range(self.count + 1, total + 1, _CHUNK):
             self._put_rows(self._windowed(neighbours[start : min(start + _CHUNK, total + 1)], fetch))
 

@@ -18,7 +18,8 @@ from memspan.text.index.lexical import REACH, Lexical
 from memspan.text.store.rows import UnitRow
 from memspan.text.store.sqlite import SqliteStore
 
-_BATCH = 20_000
+_BATCH = 4096
+_GAP, _RUN = 64, 32  # units further apart than _GAP are two runs; runs shorter than _RUN are read one by one
 _USER = ROLES.index("user")
 
 
@@ -115,7 +116,7 @@ class ScopeIndex:
         old = np.fromiter(sorted(touched), np.int32, count=len(touched))
         for key, flat in self.flats.values():
             if flat.count < self.count:
-                flat.grow(self.neighbours, old[old <= flat.count], _Halves(self, key, flat))
+                flat.grow(self.neighbours, old[old <= flat.count], _Halves(self, key, flat.dim))
 
     def _add(self, batch: list[UnitRow]) -> set[int]:
         """Append units; which older ones got a new neighbour."""
@@ -173,33 +174,33 @@ class ScopeIndex:
 
 
 class _Halves:
-    """Own vectors of units, read from the file: in one go while a plane is built, row by row when it grows."""
+    """Own vectors of units, read from the file: runs of units in one go, the others one by one."""
 
-    def __init__(self, index: ScopeIndex, key: int, flat: Flat) -> None:
-        self.index, self.key, self.dim = index, key, flat.dim
-        self._bulk: Halves | None = self._read_all() if 2 * flat.count < index.count else None
-
-    def _read_all(self) -> Halves:
-        found = self.index.store.halves(self.index.scope, self.key, 0)
-        good = [row for row in found if len(row[1]) == 2 * self.dim]
-        rows = np.zeros((self.index.count + 1, self.dim), np.float16)
-        if good:
-            seqs, halves = zip(*good, strict=True)
-            values = np.frombuffer(b"".join(halves), np.float16).reshape(-1, self.dim)
-            places = np.searchsorted(self.index.seq, np.array(seqs))
-            known = places < len(rows)
-            rows[places[known]] = values if known.all() else values[known]
-        return rows
+    def __init__(self, index: ScopeIndex, key: int, dim: int) -> None:
+        self.index, self.key, self.dim = index, key, dim
 
     def __call__(self, units: Ints) -> Halves:
-        if self._bulk is not None:
-            return self._bulk[units]
-        seqs = self.index.seq[units].tolist()
-        found = self.index.store.halves_of(self.index.scope, self.key, seqs)
-        rows = np.zeros((len(units), self.dim), np.float16)
-        for place, seq in enumerate(seqs):
-            if len(half := found.get(seq, b"")) == 2 * self.dim:
-                rows[place] = np.frombuffer(half, np.float16)
+        """(len(units), dim) float16; zeros where there is no vector. units: ascending"""
+        seqs = self.index.seq[units]
+        ends = np.append(np.flatnonzero(np.diff(units) > _GAP) + 1, len(units))
+        found: list[tuple[int, bytes]] = []
+        single: list[int] = []
+        for start, end in zip([0, *ends[:-1]], ends, strict=True):
+            if end - start < _RUN:
+                single += seqs[start:end].tolist()
+            else:
+                found += self.index.store.halves(self.index.scope, self.key, int(seqs[start]), int(seqs[end - 1]))
+        found += self.index.store.halves_of(self.index.scope, self.key, single)
+        return self._placed(seqs, [row for row in found if len(row[1]) == 2 * self.dim])
+
+    def _placed(self, seqs: NDArray[np.int64], found: list[tuple[int, bytes]]) -> Halves:
+        rows = np.zeros((len(seqs), self.dim), np.float16)
+        if found:
+            their, halves = zip(*found, strict=True)
+            wanted = np.array(their)
+            places = np.minimum(np.searchsorted(seqs, wanted), len(seqs) - 1)
+            known = seqs[places] == wanted
+            rows[places[known]] = np.frombuffer(b"".join(halves), np.float16).reshape(-1, self.dim)[known]
         return rows
 
 

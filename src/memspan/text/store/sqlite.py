@@ -332,24 +332,23 @@ class SqliteStore:
             key = self._scope_key(connection, scope, make=False)
             yield from connection.execute(_SCAN, (key, after))
 
-    def halves(self, scope: str, embedder: int, after: int) -> list[tuple[int, bytes]]:
-        """(seq, float16 vector) of each turn with seq > after that has one, ascending."""
+    def halves(self, scope: str, embedder: int, first: int, last: int) -> list[tuple[int, bytes]]:
+        """(seq, float16 vector) of each turn from seq `first` to `last` that has one, ascending."""
         with self._use() as connection:
             key = self._scope_key(connection, scope, make=False)
-            query = "SELECT turn, half FROM vector WHERE scope = ? AND embedder = ? AND turn > ?"
-            found: list[Any] = connection.execute(query, (key, embedder, after)).fetchall()  # Any: SQLite's own types
+            query = "SELECT turn, half FROM vector WHERE scope = ? AND embedder = ? AND turn BETWEEN ? AND ?"
+            found: list[Any] = connection.execute(query, (key, embedder, first, last)).fetchall()  # Any: SQLite's own
             return found
 
-    def halves_of(self, scope: str, embedder: int, seqs: Sequence[int]) -> dict[int, bytes]:
-        """Vectors of some turns."""
+    def halves_of(self, scope: str, embedder: int, seqs: Sequence[int]) -> list[tuple[int, bytes]]:
+        """(seq, float16 vector) of those of the turns that have one."""
         with self._use() as connection:
             key = self._scope_key(connection, scope, make=False)
             query = "SELECT turn, half FROM vector WHERE scope = ? AND embedder = ? AND turn IN ({})"
-            return dict(
-                row
-                for some in _batches(seqs)
-                for row in connection.execute(query.format(_marks(some)), (key, embedder, *some))
-            )
+            found: list[Any] = []
+            for some in _batches(seqs):
+                found += connection.execute(query.format(_marks(some)), (key, embedder, *some)).fetchall()
+            return found
 
     def without_vector(self, scope: str, embedder: int, most: int) -> list[tuple[int, Turn]]:
         """Up to `most` turns that this embedder has not seen, oldest first."""
