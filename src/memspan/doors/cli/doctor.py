@@ -69,8 +69,8 @@ def _report(health: "Health", memory: Path, done: dict[str, Json], as_json: bool
         return
     for line in _show.table((name.replace("_", " "), _value(value)) for name, value in done.items()):
         click.echo(line)
-    checked = ", ".join(f"{count:,} {table}" for table, count in health.checked.items())
-    click.echo(f"checked {checked or 'nothing'} in {_show.one_line(str(memory))}")
+    checked = ", ".join(f"{table} {count:,}" for table, count in health.checked.items())
+    click.echo(f"checked rows: {checked or 'none'}, in {_show.one_line(str(memory))}")
     for problem in problems:
         hint = "" if problem["repairable"] else " (not repairable)"
         click.echo(_show.one_line(f"problem: {problem['table']} {problem['key']}: {problem['what']}{hint}"))

@@ -1,6 +1,7 @@
 """A file being read in: its bytes, once and in order, and how errors name it."""
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
@@ -21,6 +22,8 @@ _NOT_TEXT = {
     b"\x89PNG": "is a picture",
 }
 _ZIP = b"PK\x03\x04"
+# what zipfile raises: broken, cut off, encrypted, packed by a method unknown here
+_UNPACKING = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 
 
 class Source:
@@ -36,12 +39,12 @@ class Source:
         self.name, self.stem, self.suffix = name, path.stem, path.suffix.lower()
         self.total, self._stream, self._progress = total, stream, progress
         self._ahead: bytes | None = None
-        self._done = 0
+        self._done, self._lines = 0, 1
 
     def head(self) -> bytes:
         """The first bytes, at most HEAD_BYTES; they are still there to be read."""
         if self._ahead is None:
-            self._ahead = self._stream.read(HEAD_BYTES)
+            self._ahead = self._bytes(HEAD_BYTES)
             self._refuse_what_is_not_text(self._ahead)
         return self._ahead
 
@@ -53,7 +56,8 @@ class Source:
             if self._progress:
                 self._progress(self._done, self.total)
             yield block
-            block = self._stream.read(BLOCK_BYTES)
+            self._lines += block.count(b"\n")
+            block = self._bytes(BLOCK_BYTES)
 
     def turn(self, line: int, text: str, **fields: Any) -> Turn:  # Any: what the file holds; Turn checks it
         """A turn found at that line. Raises MalformedFile where it cannot be stored."""
@@ -61,6 +65,12 @@ class Source:
             return Turn(text, **fields)
         except UsageError as why:
             raise MalformedFile(self.name, line, str(why)) from why
+
+    def _bytes(self, most: int) -> bytes:
+        try:
+            return self._stream.read(most)
+        except _UNPACKING as why:
+            raise MalformedFile(self.name, self._lines, f"a zip that cannot be unpacked ({why})") from why
 
     def _refuse_what_is_not_text(self, head: bytes) -> None:
         for magic, why in _NOT_TEXT.items():
@@ -97,7 +107,7 @@ def _members(stream: BinaryIO, name: str, progress: Progress | None) -> Iterator
                 with archive.open(info) as member:
                     inner = f"{name}/{info.filename}"
                     yield Source(member, inner, total=info.file_size, progress=progress)  # type: ignore[arg-type]
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as why:
+    except _UNPACKING as why:
         raise MalformedFile(name, 1, f"a zip that cannot be unpacked ({why})") from why
 
 

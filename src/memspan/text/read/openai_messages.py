@@ -60,7 +60,7 @@ def _messages(source: Source, line: int, number: int, value: Json) -> Iterator[t
 
 
 def _turns(source: Source, line: int, session: str, message: Json) -> Iterator[Turn]:
-    if not isinstance(message, dict) or message.get("role") not in _ROLES:
+    if not isinstance(message, dict) or str(message.get("role")) not in _ROLES:
         raise MalformedFile(source.name, line, f"no message with one of the roles {', '.join(_ROLES)}")
     text, other = _content(message.get("content"))
     calls = _calls(message)
