@@ -95,6 +95,20 @@ def test_the_budget_is_kept(chat: Path) -> None:
     assert len(json.loads(memspan("recall", "Lisbon", "--limit", "2", "--json").stdout)["hits"]) == 2
 
 
+def test_nothing_found_is_said(chat: Path) -> None:
+    """Exit code 1, in words and in JSON; an empty memory is no trouble."""
+    memspan("remember", chat, "--scope", "other")
+    assert "nothing found" in memspan("recall", "cat", code=1).stdout
+    assert json.loads(memspan("recall", "cat", "--json", code=1).stdout)["hits"] == []
+    assert memspan("export", "-").stdout == "" and "turns           0" in memspan("stats").stdout
+
+
+def test_an_empty_file_is_no_trouble() -> None:
+    """Nothing to remember, nothing wrong."""
+    Path("empty.txt").write_text(" \n\n")
+    assert "remembered 0 new turns" in memspan("remember", "empty.txt").stdout
+
+
 def test_scopes_do_not_see_each_other(chat: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scope and file come from options or the environment."""
     memspan("remember", chat, "--scope", "acme/ana", "--memory", "a.mem")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -77,6 +78,34 @@ def test_ctrl_c_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     assert "memspan: stopped. 3,000 turns of it are safe in memory.mem" in said
     with Memory(tmp_path / "memory.mem", scope="me") as memory:
         assert memory.stats().turns == 3000 and memory.check().ok
+
+
+def test_long_work_shows_how_far_it_is(tmp_path: Path) -> None:
+    """On a terminal a line with the share and the turns grows on stderr, and is gone at the end."""
+    (tmp_path / "long.jsonl").write_text(
+        "".join(json.dumps({"text": f"turn {n} " + "x" * 99}) + "\n" for n in range(9000))
+    )
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [*COMMAND, "remember", "long.jsonl"], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        shown = read_all(ours)
+        assert process.stdout is not None and b"remembered 9,000 new turns" in process.stdout.read()
+    os.close(ours)
+    assert re.search(r"\r\x1b\[Kremembering long.jsonl +\d+%  \d,000 turns", shown) and shown.endswith("\r\x1b[K")
+
+
+def read_all(terminal: int) -> str:
+    found = b""
+    while True:
+        try:
+            block = os.read(terminal, 4096)
+        except OSError:  # how Linux says that the other end is closed
+            return found.decode()
+        if not block:
+            return found.decode()
+        found += block
 
 
 def wait_for(path: Path, turns: int) -> None:

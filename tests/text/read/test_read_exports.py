@@ -58,6 +58,14 @@ def test_chatgpt_survives_a_circle_of_parents() -> None:
     assert [turn.text for turn in turns] == ["hello", "hello"] and len({turn.id for turn in turns}) == 2
 
 
+@pytest.mark.parametrize("parts", [1, {"a": 1}, "text", None])
+def test_chatgpt_parts_that_are_no_list(parts: object) -> None:
+    """A message of an unknown shape is passed over, or read by its `text`."""
+    message = {"author": {"role": "user"}, "content": {"parts": parts, "text": "hello"}}
+    (turn,) = read(stream([{"id": "c", "mapping": {"a": {"message": message, "parent": None}}, "current_node": "a"}]))
+    assert turn.text == "hello"
+
+
 def test_claude_reads_text_parts_and_attachments() -> None:
     """Text parts are joined, other parts are counted, an attachment's text is a turn of the user's."""
     asked, attached, answer, old = read(CLAUDE)

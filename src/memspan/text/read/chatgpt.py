@@ -92,7 +92,8 @@ def _turns(source: Source, line: int, session: str, title: str, message: dict[st
 def _content(content: dict[str, Json]) -> tuple[str, list[str]]:
     """(its text, the kinds of its parts that are no text)."""
     texts, other = list[str](), list[str]()
-    for part in content.get("parts") or [content]:
+    parts = content.get("parts")
+    for part in parts if isinstance(parts, list) else [content]:
         if isinstance(part, str):
             texts.append(part)
         elif isinstance(part, dict):
