@@ -19,7 +19,6 @@ test: $(VENV)/.installed-dev
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
-	$(BIN)/ruff format --check
 
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
