@@ -17,7 +17,7 @@ SHOWN = 2
 QUESTIONS = (
     "Where does Maya live now?",
     "What is Jonas allergic to?",
-    "Who bought the van in October 2024?",
+    "How much was the old van sold for in October 2024?",
     "When is Jonas's exam?",
     "What is the name of Maya's dentist?",
 )
