@@ -24,7 +24,7 @@ _SPLITS_IN_PYTHON_ONLY = re.compile("[\x0b\x0c\x1c-\x1f\x85]")
 
 
 class _Table(dict[int, str]):
-    """A table for `str.translate` that works out each character when it first comes.
+    """A table for `str.translate` that works out each character when it first comes, and keeps the common plane's.
 
     gone, apart: tests of code points: removed; made a word of its own. The rest stays as it is.
     """
@@ -34,11 +34,10 @@ class _Table(dict[int, str]):
         self.gone, self.apart = within(gone), within(apart)
 
     def __missing__(self, point: int) -> str:
-        if self.gone(point):
-            self[point] = ""
-        else:
-            self[point] = f" {chr(point)} " if self.apart(point) else chr(point)
-        return self[point]
+        text = "" if self.gone(point) else f" {chr(point)} " if self.apart(point) else chr(point)
+        if point < 0x10000:
+            self[point] = text
+        return text
 
 
 def _cleaning() -> _Table:
