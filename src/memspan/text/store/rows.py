@@ -44,10 +44,12 @@ def checksum(*columns: object) -> int:
 
 
 def dump(meta: Mapping[str, Json]) -> str | None:
+    """JSON with sorted keys; None of nothing."""
     return json.dumps(dict(meta), ensure_ascii=False, sort_keys=True, separators=(",", ":")) if meta else None
 
 
 def parse(raw: str | None) -> Mapping[str, Json]:
+    """What `dump` wrote, read-only."""
     return MappingProxyType(json.loads(raw)) if raw else _NOTHING
 
 
@@ -75,6 +77,7 @@ def intact(row: tuple[object, ...]) -> bool:
 
 
 def turn_of(row: TurnRow, scope: str) -> Turn:
+    """The turn of a row."""
     return stored_turn(row[8], row[4], ROLES[row[5]], row[3], row[6], row[7], parse(row[9]), row[2], scope)
 
 
@@ -85,4 +88,5 @@ def unit_row(scope: int, turn: int, part: Derived) -> tuple[object, ...]:
 
 
 def vector_crc(scope: int, embedder: int, turn: int, half: bytes) -> int:
+    """Checksum of a vector's row."""
     return crc32(half, crc32(f"{scope},{embedder},{turn}".encode()))
