@@ -201,7 +201,7 @@ def test_memory_behaves_like_a_dict():
     """Remember, again, get, recall, reopen, rebuild, export and import, in any order."""
     run_state_machine_as_test(
         Model,
-        settings=settings(max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=QUIET),
+        settings=settings(max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=QUIET),
     )
 
 

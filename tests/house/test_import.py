@@ -44,7 +44,9 @@ WATCH = """
 import sys, threading
 seen = []
 def hook(event, args):
-    if event in ("socket.__new__", "socket.connect", "subprocess.Popen", "os.system", "os.putenv", "os.mkdir",
+    if event == "os.putenv" and "memspan" in sys._getframe(2).f_code.co_filename:
+        seen.append(event)  # numpy sets a variable of its own
+    elif event in ("socket.__new__", "socket.connect", "subprocess.Popen", "os.system", "os.mkdir",
                  "os.remove", "os.rename", "tempfile.mkstemp", "tempfile.mkdtemp", "sqlite3.connect"):
         seen.append(event)
     elif event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+"):
