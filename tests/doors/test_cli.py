@@ -5,6 +5,7 @@ import os
 import signal
 from pathlib import Path
 
+import apsw
 import pytest
 from click.testing import CliRunner, Result
 
@@ -250,6 +251,19 @@ def test_doctor_checks_and_rebuilds(chat: Path) -> None:
     assert "rebuilt  3 turns" in memspan("doctor", "--rebuild").stdout
     assert json.loads(memspan("doctor", "--json").stdout)["ok"] is True
     memspan("doctor", "--rebuild", "--repair", code=2)
+
+
+def test_rebuild_mends_every_scope() -> None:
+    """The file is one; what is derived is made anew for all that live in it."""
+    for scope in ("ana", "acme/tom"):
+        memspan("remember", "--text", f"I am {scope}.", "--scope", scope)
+    connection = apsw.Connection("memory.mem")
+    connection.execute("DELETE FROM unit")
+    connection.close()
+    assert "is not in the index" in memspan("doctor", code=1).stdout
+    assert "rebuilt  2 turns" in memspan("doctor", "--rebuild").stdout
+    for scope in ("ana", "acme/tom"):
+        assert f"I am {scope}." in memspan("recall", "who am I", "--scope", scope).stdout
 
 
 def test_doctor_repairs_a_damaged_file(tmp_path: Path) -> None:

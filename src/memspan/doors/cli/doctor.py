@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@_options.whose_memory
+@_options.memory_option
 @click.option("--rebuild", is_flag=True, help="Make all derived tables anew from the turns.")
 @click.option(
     "--repair", is_flag=True, help="Save every readable turn into a new file; the damaged one is kept beside it."
 )
 @_options.json_option
-def doctor(memory: Path, scope: str, rebuild: bool, repair: bool, as_json: bool) -> None:
-    """Read every row of a memory file and compare it with its checksum.
+def doctor(memory: Path, rebuild: bool, repair: bool, as_json: bool) -> None:
+    """Read every row of a memory file, of all its scopes, and compare it with its checksum.
 
     The exit code is 1 where problems are left. Without --rebuild and --repair nothing is changed.
     """
@@ -32,16 +32,30 @@ def doctor(memory: Path, scope: str, rebuild: bool, repair: bool, as_json: bool)
     if repair:
         done = _repair(memory)
     elif rebuild:
-        bar = _show.Bar("rebuilding")
-        with _options.opened(memory, scope) as opened:
-            done = {"rebuilt": opened.rebuild(bar)}
-        bar.clear()
+        done = {"rebuilt": _rebuild(memory)}
     from memspan.text.store.doctor import examine
 
     health = examine(memory)
     _report(health, memory, done, as_json)
     if not health.ok:
         sys.exit(1)
+
+
+def _rebuild(memory: Path) -> int:
+    """How many turns, of all scopes of the file."""
+    from memspan.text.store.sqlite import SqliteStore
+
+    store = SqliteStore(memory, read_only=True)
+    try:
+        scopes = store.scopes()
+    finally:
+        store.close()
+    bar, count = _show.Bar("rebuilding"), 0
+    for scope in scopes:
+        with _options.opened(memory, scope) as opened:
+            count += opened.rebuild(bar)
+    bar.clear()
+    return count
 
 
 def _repair(memory: Path) -> dict[str, Json]:
