@@ -126,6 +126,8 @@ def formats_page() -> Iterator[str]:
         "the name is a hint, `--format` overrules both.",
         "Bytes are UTF-8, or UTF-16 or UTF-32 with a byte order mark; LF and CRLF end lines.",
         "A file that breaks its format is named with its line; the turns before it are remembered.",
+        "A file that does not name its sessions is one session, called like the file: files of one name in two folders",
+        "are told apart with `--session`.",
         "Turns without a time get an id made of session, speaker and text: reading a file again adds only what is new.",
         "",
     )
