@@ -168,6 +168,10 @@ def mended(path: Path, known: Known, tally: Tally, name: str) -> None:
         else:
             tally.wrong.append(f"{name}: repair gave {type(why).__name__}: {why}")
         return
+    except Exception as why:  # noqa: BLE001 - any other error is what we look for
+        tally.untyped += 1
+        tally.odd += [f"{name}: repair raised {type(why).__name__}: {why}"][: 10 - len(tally.odd)]
+        return
     tally.kept, tally.whole = tally.kept + len(found), tally.whole + len(known)
     if any(known.get(wanted) != look for wanted, look in found.items()):
         tally.wrong.append(f"{name}: repair made up a turn")
@@ -255,6 +259,7 @@ def main() -> None:
         tally = run()
         counts = {each.name: getattr(tally, each.name) for each in fields(tally)}
         counts["wrong"] = tally.wrong[:20]
+        counts["odd"] = tally.odd
         line = json.dumps({"harness": "bitrot", "in": what, "seed": given.seed, **counts,
                            "seconds": time.perf_counter() - started})  # fmt: skip
         print(line, flush=True)

@@ -9,7 +9,7 @@ from tests.faults.workload import turn
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason=f"needs fork, {sys.platform} has none")
 
-STEPS = [(turn(0),), (turn(1), turn(2), turn(3)), (turn(1), turn(4)), "reopen", (turn(5, 100),)]
+STEPS = [(turn(0),), (turn(1), turn(2), turn(3)), (turn(1), turn(4)), "reopen", (turn(5, 100),), "rebuild"]
 ONE_CALL = [(turn(0), turn(1))]
 
 

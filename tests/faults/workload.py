@@ -16,7 +16,7 @@ SCOPE = "alice"
 DIM = 16
 
 Step = tuple[Turn, ...] | str
-"""What one call does: remember these turns, or "reopen"."""
+"""What one call does: remember these turns, "reopen" or "rebuild"."""
 
 
 def memory(path: Path, scope: str = SCOPE, **settings) -> Memory:
@@ -47,9 +47,9 @@ def script(seed: int, calls: int) -> list[Step]:
     steps: list[Step] = []
     number = 0
     for _ in range(calls):
-        kind = chance.choice(["one", "one", "one", "bulk", "long", "reopen"])
-        if kind == "reopen":
-            steps.append("reopen")
+        kind = chance.choice(["one", "one", "one", "bulk", "long", "reopen", "rebuild"])
+        if kind in ("reopen", "rebuild"):
+            steps.append(kind)
             continue
         count = chance.randint(2, 6) if kind == "bulk" else 1
         size = chance.choice([100, 400]) if kind == "long" else 1
@@ -63,9 +63,11 @@ def play(path: Path, steps: Sequence[Step], ack: Callable[[int], object], **sett
     here = memory(path, **settings)
     ack(0)
     for number, step in enumerate(steps, start=1):
-        if isinstance(step, str):
+        if step == "reopen":
             here.close()
             here = memory(path, **settings)
+        elif step == "rebuild":
+            here.rebuild()
         else:
             here.remember(step)
         ack(number)
