@@ -81,6 +81,10 @@ def check(store: SqliteStore) -> Health:
     problems: list[Problem] = []
     checked: dict[str, int] = {}
     with store.snapshot() as connection:
+        if store.fold_error:
+            problems.append(
+                Problem("file", "", f"the log could not be folded into the file: {store.fold_error}", False)
+            )
         problems += _sqlite_says(connection)
         for table, columns, good in _CHECKED:
             bad, checked[table] = _check_table(connection, table, columns, good)

@@ -18,11 +18,12 @@ import apsw
 from memspan.core.errors import ClosedStore, DamagedFile, DuplicateId, StoreError, UnknownId
 from memspan.core.protocols import Embedder
 from memspan.core.records import Change, Link, Record, Turn
-from memspan.text.store import record_rows, rows
+from memspan.text.store import record_rows, rows, schema
 from memspan.text.store.connection import Durability, connect, translated
 from memspan.text.store.rows import Derived, TurnRow, UnitRow
 
 CHECKPOINT_BYTES = 4_000_000
+CLOSE_WAIT_MS = 200
 Item = TypeVar("Item")
 
 
@@ -64,14 +65,21 @@ class SqliteStore:
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._scopes: dict[str, int] = {}
+        self._wal_pages = 0
+        self.fold_error = ""
         self._open()
 
     def _open(self) -> None:
         self._connection: apsw.Connection | None = connect(
             self.path, read_only=self.read_only, durability=self.durability
         )
+        self._connection.set_wal_hook(self._grown)
         self._inode = os.stat(self.path).st_ino
         self._wal_inode = _inode(self._wal)
+
+    def _grown(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
 
     def close(self) -> None:
         """Fold the log into the file and let go; closing twice is fine."""
@@ -82,7 +90,8 @@ class SqliteStore:
             with translated(self.path):
                 try:
                     if not self.read_only:
-                        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                        connection.set_busy_timeout(CLOSE_WAIT_MS)
+                        self._fold(connection, apsw.SQLITE_CHECKPOINT_TRUNCATE)
                 finally:
                     connection.close()
 
@@ -138,10 +147,10 @@ class SqliteStore:
             stat = None
         if stat is not None and (self._wal_inode is None or stat.st_ino == self._wal_inode):
             self._wal_inode = stat.st_ino
-            if stat.st_size > CHECKPOINT_BYTES:
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").get  # noqa: B018
+            if self._wal_pages * schema.PAGE_BYTES > CHECKPOINT_BYTES:
+                self._fold(connection, apsw.SQLITE_CHECKPOINT_PASSIVE)
             return
-        connection.execute("PRAGMA wal_checkpoint(FULL)").get  # noqa: B018
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)
         connection.close()
         self._open()
         warnings.warn(
@@ -150,6 +159,14 @@ class SqliteStore:
             StrangerWarning,
             stacklevel=6,
         )
+
+    def _fold(self, connection: apsw.Connection, mode: int) -> None:
+        """Fold the log into the file. What is in the log is safe, so a failure is kept for `check`, not raised."""
+        try:
+            connection.wal_checkpoint(mode=mode)
+            self.fold_error = ""
+        except apsw.Error as why:
+            self.fold_error = str(why)
 
     # -- writing
 
