@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -80,6 +81,27 @@ def test_ctrl_c_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
         assert memory.stats().turns == 3000 and memory.check().ok
 
 
+def test_a_disk_that_fills_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    """Where the file cannot grow, exit code 3, and the number that is said to be safe is there."""
+    (tmp_path / "long.jsonl").write_text(
+        "".join(json.dumps({"text": f"turn {n} " + "x" * 999}) + "\n" for n in range(6000))
+    )
+    done = subprocess.run(
+        [*COMMAND, "remember", "long.jsonl"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (6_000_000, 6_000_000)),
+    )
+    said = done.stderr.decode()
+    assert done.returncode == 3 and "Traceback" not in said, said
+    safe = re.search(r"long.jsonl is not read to its end. ([\d,]+) turns of it are safe in memory.mem", said)
+    assert safe is not None
+    with Memory(tmp_path / "memory.mem", scope="me") as memory:
+        assert 1000 <= memory.stats().turns == int(safe[1].replace(",", "")) < 6000 and memory.check().ok
+
+
 def test_long_work_shows_how_far_it_is(tmp_path: Path) -> None:
     """On a terminal a line with the share and the turns grows on stderr, and is gone at the end."""
     (tmp_path / "long.jsonl").write_text(
@@ -91,7 +113,7 @@ def test_long_work_shows_how_far_it_is(tmp_path: Path) -> None:
     ) as process:
         os.close(theirs)
         shown = read_all(ours)
-        assert process.stdout is not None and b"remembered 9,000 new turns" in process.stdout.read()
+        assert process.stdout is not None and b"remembered 6,000 new turns" in process.stdout.read()
     os.close(ours)
     assert re.search(r"\r\x1b\[Kremembering long.jsonl +\d+%  \d,000 turns", shown) and shown.endswith("\r\x1b[K")
 

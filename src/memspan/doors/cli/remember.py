@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from memspan.core.errors import MalformedFile, UsageError
+from memspan.core.errors import MalformedFile, StoreError, UsageError
 from memspan.core.records import Turn
 from memspan.doors.cli import _options, _show
 from memspan.doors.cli._stopping import Stopping
@@ -93,6 +93,10 @@ def _remember_file(memory: "Memory", name: str, path: Path, how: _How) -> Tally:
         _store(memory, turns, tally, bar)
     except UsageError as why:
         tally.error = f"{why}. {_safe_ones(tally, path)}"
+    except StoreError:
+        bar.clear()
+        click.echo(f"memspan: {_show.one_line(tally.name)} is not read to its end. {_safe_ones(tally, path)}", err=True)
+        raise
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"stopped. {_safe_ones(tally, path)}; run the same command again to go on") from None
     finally:
@@ -103,7 +107,8 @@ def _remember_file(memory: "Memory", name: str, path: Path, how: _How) -> Tally:
 
 
 def _safe_ones(tally: Tally, path: Path) -> str:
-    return f"{_show.amount(tally.stored, 'turn')} of it {'is' if tally.stored == 1 else 'are'} safe in {path}"
+    verb = "is" if tally.stored == 1 else "are"
+    return f"{_show.amount(tally.stored, 'turn')} of it {verb} safe in {_show.one_line(str(path))}"
 
 
 def _store(memory: "Memory", turns: Iterator[Turn], tally: Tally, bar: _show.Bar) -> None:
