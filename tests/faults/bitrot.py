@@ -84,7 +84,7 @@ def rows(path: Path) -> Tables | str:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         listing = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY 1"
         tables = [name for (name,) in connection.execute(listing)]
-        return {table: sorted(map(repr, connection.execute(f"SELECT * FROM {table}"))) for table in tables}
+        return {table.lower(): sorted(map(repr, connection.execute(f"SELECT * FROM {table}"))) for table in tables}
     except (apsw.Error, UnicodeDecodeError) as why:
         return str(why)
     finally:
@@ -144,7 +144,7 @@ def one_flip(path: Path, before: Tables, known: Known, tally: Tally, name: str) 
         tally.odd += [f"{name}: opening or check() raised {type(why).__name__}: {why}"][: 10 - len(tally.odd)]
         return True
     if changed and healthy:
-        if isinstance(after, dict) and {table for table in before if after[table] != before[table]} <= BARE:
+        if isinstance(after, dict) and {table for table in before if after.get(table) != before[table]} <= BARE:
             tally.bare += 1
             return False
         tally.missed += 1
