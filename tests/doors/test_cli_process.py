@@ -105,7 +105,7 @@ def test_a_disk_that_fills_loses_nothing_that_was_acknowledged(tmp_path: Path) -
 def test_long_work_shows_how_far_it_is(tmp_path: Path) -> None:
     """On a terminal a line with the share and the turns grows on stderr, and is gone at the end."""
     (tmp_path / "long.jsonl").write_text(
-        "".join(json.dumps({"text": f"turn {n} " + "x" * 99}) + "\n" for n in range(9000))
+        "".join(json.dumps({"text": f"turn {n} " + "x" * 99}) + "\n" for n in range(6000))
     )
     ours, theirs = os.openpty()
     with subprocess.Popen(
