@@ -24,7 +24,7 @@ from memspan.text.store.doctor import repair
 TURNS = 60
 Known = dict[str, tuple[object, ...]]  # turn id -> its fields
 Tables = dict[str, list[str]]  # table -> its rows as text
-BARE = {"embedder", "setting"}  # no text in them, and no checksum
+BARE = {"setting", "sqlite_sequence"}  # no text in them, and no checksum
 SEEN = ("id", "text", "speaker", "role", "session", "at", "seen_at")
 QUESTIONS = ("note about topic", "Note 17 topic 623", "What did S1 say on November 14, 2023?", "Note 5")
 
@@ -144,11 +144,12 @@ def one_flip(path: Path, before: Tables, known: Known, tally: Tally, name: str) 
         tally.odd += [f"{name}: opening or check() raised {type(why).__name__}: {why}"][: 10 - len(tally.odd)]
         return True
     if changed and healthy:
-        if isinstance(after, dict) and {table for table in before if after.get(table) != before[table]} <= BARE:
+        where = after if isinstance(after, str) else {each for each in before if after.get(each) != before[each]}
+        if isinstance(where, set) and where <= BARE:
             tally.bare += 1
             return False
         tally.missed += 1
-        tally.wrong.append(f"{name}: check() saw nothing")
+        tally.wrong.append(f"{name}: check() saw nothing in {where}")
     return not healthy
 
 

@@ -36,10 +36,7 @@ class Mode:
 
 
 MODES = [
-    Mode(code, lasting, after)
-    for code in (errno.ENOSPC, errno.EIO)
-    for lasting in (False, True)
-    for after in (0, 100)
+    Mode(code, lasting, after) for code in (errno.ENOSPC, errno.EIO) for lasting in (False, True) for after in (0, 100)
 ]
 
 
@@ -48,7 +45,7 @@ class Failing:
 
     def __init__(self, number: int, mode: Mode) -> None:
         self.left, self.mode, self.armed = number, mode, True
-        self.hit = False
+        self.hit = self.short = False
         self.vfs = apsw.VFS("failing", SYSTEM_VFS)
         self._write, self._truncate = _WRITE(self.pwrite), _TRUNCATE(self.ftruncate)
         for name, call in (("pwrite64", self._write), ("ftruncate", self._truncate)):
@@ -67,8 +64,8 @@ class Failing:
         data = ctypes.string_at(buffer, size)
         if not self.fails():
             return os.pwrite(file, data, offset)
-        if self.mode.after and self.left == 0:  # a short write first; SQLite writes on and meets the error itself
-            self.left = 1
+        if self.mode.after and not self.short and size > self.mode.after:
+            self.left, self.short = 1, True  # SQLite writes on after a short write, and meets the error itself
             return os.pwrite(file, data[: self.mode.after], offset)
         ctypes.set_errno(self.mode.code)
         return -1

@@ -33,7 +33,6 @@ def test_the_nth_write_fails(mode):
     check(mode)
 
 
-@pytest.mark.xfail(strict=True, reason="no room for -shm is IOERR_SHMSIZE, which translated() calls StoreError")
 def test_no_room_while_opening_is_told_as_no_room():
     """Opening needs room for the lock file; where there is none the error is DiskFull too."""
     tally = everywhere([(turn(0),), "reopen"], Mode(errno.ENOSPC, True))
@@ -105,9 +104,13 @@ def test_a_disk_that_is_really_full(tmp_path):
     """A file system of one megabyte: DiskFull, nothing lost, and it works again after something is removed."""
     place = tmp_path / "small"
     place.mkdir()
-    mounted = os.getuid() == 0 and shutil.which("mount") and not subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True, check=False
-    ).returncode
+    mounted = (
+        os.getuid() == 0
+        and shutil.which("mount")
+        and not subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True, check=False
+        ).returncode
+    )
     if not mounted:
         pytest.skip("needs the right to mount a file system of one megabyte; the injected faults ran all the same")
     try:

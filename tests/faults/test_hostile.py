@@ -5,6 +5,7 @@ import sqlite3
 import time
 import warnings
 
+import apsw
 import pytest
 from tests.faults.bitrot import Tally, looks, make, served
 from tests.faults.workload import folder_in_ram, memory, turn
@@ -130,7 +131,6 @@ def test_mutated_files_are_refused_or_true():
     judge(60, seed=1)
 
 
-@pytest.mark.xfail(strict=True, reason="UnicodeDecodeError from reading, TypeError from doctor._lost and vector_crc")
 def test_every_error_of_a_mutated_file_is_ours():
     """Damage of any kind is told as damage."""
     assert judge(30, seed=1) == []
@@ -141,3 +141,40 @@ def test_every_error_of_a_mutated_file_is_ours():
 def test_a_thousand_mutated_files(seed):
     """The long form, 250 a seed."""
     judge(250, seed=seed)
+
+
+DAMAGE = {
+    "bag of three bytes": "UPDATE unit SET bag = x'010203'",
+    "marks past a byte": "UPDATE unit SET marks = 3289373989",
+    "negative marks": "UPDATE unit SET marks = -5",
+    "head past 64 bits": "UPDATE unit SET head = -9223372036854775808",
+    "vector of a byte": "UPDATE vector SET half = x'01'",
+    "vector too long": "UPDATE vector SET half = zeroblob(1000)",
+    "time past the calendar": "UPDATE turn SET at = 1e300",
+    "no such role": "UPDATE turn SET role = 77",
+    "scope renamed": "UPDATE scope SET path = 'mallory' WHERE path = 'alice'",
+    "no units": "DELETE FROM unit",
+}
+
+
+UNTYPED = pytest.mark.xfail(strict=True, reason="the index reads unit rows unchecked: ValueError, OverflowError")
+NOT_YET = {"bag of three bytes", "marks past a byte", "negative marks"}
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=[UNTYPED] if kind in NOT_YET else []) for kind in DAMAGE])
+def test_a_damaged_row_is_told_as_damage(tmp_path, kind):
+    """Whatever stands in a row: check() sees it, recall gives true words or an error of ours."""
+    path = tmp_path / "a.mem"
+    known = make(path)
+    other = apsw.Connection(str(path))
+    other.execute("PRAGMA foreign_keys=OFF")
+    other.execute(DAMAGE[kind])
+    other.close()
+    tally = Tally()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wrong = list(served(path, known, tally))
+        with memory(path) as here:
+            assert not here.check().ok
+    assert wrong == []
+    assert tally.odd == []

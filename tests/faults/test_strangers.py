@@ -366,11 +366,10 @@ def test_used_after_close_is_said(tmp_path):
             call()
 
 
-RACE = "connection._check_format looks at version, program and tables in three reads, not one"
 MOMENTS = [
     "user_version",
     "application_id",
-    pytest.param("sqlite_schema", marks=pytest.mark.xfail(strict=True, raises=NotAMemory, reason=RACE)),
+    "sqlite_schema",
     "BEGIN",
     "journal_mode",
 ]

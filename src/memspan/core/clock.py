@@ -49,7 +49,7 @@ def seconds(when: When) -> float:
 def _within(value: float, seen: When) -> float:
     if not isfinite(value) or not EARLIEST <= value <= LATEST:
         raise BadTime(seen, "outside the years 1 to 9999")
-    return value
+    return value + 0.0  # -0.0 is 0.0
 
 
 def iso(when: float) -> str:

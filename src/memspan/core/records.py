@@ -109,10 +109,8 @@ class Turn:
             raise BadText("role", f"{self.role!r} is none of {', '.join(ROLES)}")
         for name in ("at", "seen_at"):
             value = getattr(self, name)
-            if value is not None and not isinstance(value, float):
+            if value is not None:
                 object.__setattr__(self, name, seconds(value))
-            elif value is not None:
-                seconds(value)
         if self.meta:
             _check_meta(self.meta)
 

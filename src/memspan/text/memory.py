@@ -167,8 +167,10 @@ class Memory:
             given = [Turn(what, speaker=speaker, role=role, session=session, at=when, meta=meta or {})]
         elif speaker or session or at is not None or meta or role != "user":
             raise UsageError("speaker, role, session, at and meta go with a text; a Turn brings its own")
+        elif isinstance(what, Iterable):
+            given = list(what)
         else:
-            given = [what] if isinstance(what, Turn) else list(what)
+            given = [what]
         with self._lock:
             turns = self._identified(given, moment)
             return self._write(turns, moment, began)
@@ -341,7 +343,8 @@ class Memory:
 
 def _exported(turn: Turn) -> dict[str, Json]:
     fields: dict[str, Json] = {"text": turn.text, "speaker": turn.speaker, "role": turn.role, "session": turn.session}
-    fields["at"] = None if turn.at is None else iso(turn.at)
+    if turn.at is not None:
+        fields["at"] = text if seconds(text := iso(turn.at)) == turn.at else turn.at  # ISO 8601 stops at microseconds
     fields["meta"] = dict(turn.meta)
     fields["id"] = turn.id
     return {name: value for name, value in fields.items() if value not in ("", None, {})}

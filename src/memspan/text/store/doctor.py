@@ -22,12 +22,17 @@ from memspan.text.store.sqlite import SqliteStore
 
 Row = tuple[Any, ...]  # Any: SQLite's own types
 
-_HEADER_BYTES = 100
+
+def _sound_vector(row: Row) -> bool:
+    return isinstance(row[3], bytes) and rows.vector_crc(*row[:4]) == row[4]
+
+
 _CHECKED: tuple[tuple[str, str, Callable[[Row], bool]], ...] = (
     ("scope", "path, crc", rows.intact),
     ("turn", rows.TURN_COLUMNS, rows.intact),
     ("unit", "scope, turn, bag, head, marks, chars, crc", rows.intact),
-    ("vector", "scope, embedder, turn, half, crc", lambda row: rows.vector_crc(*row[:4]) == row[4]),
+    ("embedder", "fingerprint, name, dim, crc", rows.intact),
+    ("vector", "scope, embedder, turn, half, crc", _sound_vector),
     ("link", "scope, source, kind, target, weight, crc", rows.intact),
     ("change", "scope, at, op, kind, first, last, crc", rows.intact),
 )
@@ -197,18 +202,32 @@ def _copy(path: Path, work: Path) -> None:
     shutil.copyfile(path, work)
     if Path(f"{path}-wal").exists():
         shutil.copyfile(f"{path}-wal", f"{work}-wal")
-    with work.open("r+b") as file:
-        if not file.read(16).startswith(b"SQLite format 3\0"):
-            file.seek(0)
-            file.write(_sound_header())
+    if not _opens(work):
+        _mend_first_page(work)
 
 
-def _sound_header() -> bytes:
-    """The first 100 bytes of a healthy memory file; SQLite takes the page count from the file's size."""
+def _opens(work: Path) -> bool:
+    """Whether SQLite can read the header and the list of tables; folds the log in on the way."""
+    try:
+        connection = apsw.Connection(str(work), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")} >= set(_COPIED)
+        finally:
+            connection.close()
+    except (apsw.Error, UnicodeDecodeError):
+        return False
+
+
+def _mend_first_page(work: Path) -> None:
+    """Put the header and the list of tables of a healthy file there: both fit the first page and never move."""
     connection = apsw.Connection(":memory:")
     connection.execute(f"PRAGMA page_size={schema.PAGE_BYTES}")
     schema.create(connection)
-    return bytes(connection.serialize("main")[:_HEADER_BYTES])
+    page = bytearray(connection.serialize("main")[: schema.PAGE_BYTES])
+    page[28:32] = (work.stat().st_size // schema.PAGE_BYTES).to_bytes(4, "big")
+    with work.open("r+b") as file:
+        file.write(page)
 
 
 def _salvage(work: Path, fresh: Path, progress: Progress | None) -> tuple[str, ...]:
@@ -308,7 +327,7 @@ def _lost(damaged: apsw.Connection, new: apsw.Connection) -> tuple[str, ...]:
             known.update(damaged.execute(query))
         except (apsw.CorruptError, apsw.SQLError, UnicodeDecodeError):
             continue
-    return tuple(name for seq, name in sorted(known.items()) if seq not in saved)
+    return tuple(str(known[seq]) for seq in sorted(seq for seq in known if isinstance(seq, int)) if seq not in saved)
 
 
 def _count(path: Path) -> int:

@@ -221,10 +221,11 @@ class SqliteStore:
             found: int | None = connection.execute(find, (embedder.fingerprint,)).get
         if found is not None or not make:
             return found
+        columns = (embedder.fingerprint, embedder.name, embedder.dim)
         with self._write() as connection:
             connection.execute(
-                "INSERT INTO embedder (fingerprint, name, dim) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                (embedder.fingerprint, embedder.name, embedder.dim),
+                "INSERT INTO embedder (fingerprint, name, dim, crc) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (*columns, rows.checksum(*columns)),
             )
             made: int = connection.execute(find, (embedder.fingerprint,)).get
         return made
