@@ -284,7 +284,7 @@ def test_doctor_repairs_a_damaged_file(tmp_path: Path) -> None:
 def test_reembed_says_how_many(chat: Path) -> None:
     """Nothing to do where all vectors are there."""
     memspan("remember", chat)
-    assert "embedded 0 turns, setting lite" in memspan("reembed").stdout
+    assert "made 0 vectors, setting lite" in memspan("reembed").stdout
 
 
 def test_methods_are_listed() -> None:
