@@ -38,6 +38,8 @@ class Packer:
     def standing(self, turns: Iterable[tuple[int, Turn]]) -> Iterator[tuple[int, Turn, int]]:
         """(unit, turn, tokens) of the standing instructions that fit their own small block."""
         room = self.setting.standing_tokens - self.count_tokens(f"{context.STANDING}\n")
+        if self.tokens is not None:
+            room = min(room, int(self.setting.standing_share * self.tokens))
         first = True
         for number, (unit, turn) in enumerate(turns, start=1):
             cost = self.count_tokens(context.line(f"s{number}", turn.speaker, turn.text))

@@ -20,7 +20,7 @@ class Setting:
     bridge: for a unit headed by a name that one of the `bridge_from` best units mentions
     candidates: how many the lexical and each dense arm fetch;  depth: how many are ranked to the end
     lifted: how many preferences an advice-seeking question lifts to rank lift_to;  crowded: not past this share
-    standing: at most so many standing instructions are shown, within standing_tokens [tokens]
+    standing: at most so many standing instructions are shown, within standing_tokens [tokens] and this share of the budget
     dear_tokens, dear_share: a unit costing more than the larger of the two (share of the budget) is skipped in packing
     """
 
@@ -39,6 +39,7 @@ class Setting:
     crowded: float = 0.2
     standing: int = 4
     standing_tokens: int = 120
+    standing_share: float = 0.2
     dear_tokens: int = 160
     dear_share: float = 0.4
 

@@ -11,32 +11,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import apsw
 
-from memspan.core.errors import ClosedStore, DamagedFile, DuplicateId, StoreError, UnknownId
+from memspan.core.errors import ClosedStore, DamagedFile, StoreError, UnknownId
 from memspan.core.protocols import Embedder
 from memspan.core.records import Change, Link, Record, Turn
-from memspan.text.store import record_rows, rows, schema
+from memspan.text.store import record_rows, rows, schema, turn_rows
 from memspan.text.store.connection import Durability, connect, translated
 from memspan.text.store.rows import Derived, TurnRow, UnitRow
 
 CHECKPOINT_BYTES = 4_000_000
 CLOSE_WAIT_MS = 200
-Item = TypeVar("Item")
 
 
 class StrangerWarning(UserWarning):
     """Another SQLite library or process removed our write-ahead log; nothing was lost, the file was reopened."""
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What a transaction did. turns: (seq, id) of every turn given, in order; added: seqs that are new"""
-
-    turns: tuple[tuple[int, str], ...]
-    added: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +168,7 @@ class SqliteStore:
         derived: Sequence[Derived | None],
         embedders: Sequence[int],
         now: float,
-    ) -> Applied:
+    ) -> turn_rows.Applied:
         """Put all changes on disk in one transaction, or none.
 
         derived: one per change, None for records and links;  embedders: keys, one per vector of a Derived
@@ -190,7 +181,7 @@ class SqliteStore:
         with self._write() as connection:
             key = self._scope_key(connection, scope, make=True)
             assert key is not None
-            applied = _add_turns(connection, key, turns, parts, embedders)
+            applied = turn_rows.add(connection, key, turns, parts, embedders)
             first, last = record_rows.add(connection, key, records, now)
             record_rows.add_links(connection, key, links)
             if applied.added:
@@ -211,8 +202,8 @@ class SqliteStore:
             if key is None:
                 return
             if units:
-                connection.executemany(_UNIT, (rows.unit_row(key, seq, part) for seq, part in entries))
-            connection.executemany(_VECTOR, _vector_rows(key, entries, embedders))
+                connection.executemany(turn_rows.UNIT, (rows.unit_row(key, seq, part) for seq, part in entries))
+            connection.executemany(turn_rows.VECTOR, turn_rows.vector_rows(key, entries, embedders))
 
     def embedder_key(self, embedder: Embedder, *, make: bool) -> int | None:
         """The number this file gives an embedder, by its fingerprint; None where it has none and may not be made."""
@@ -232,7 +223,7 @@ class SqliteStore:
 
     def drop_vectors(self, scope: str, keep: Sequence[int]) -> int:
         """Remove the vectors of other embedders than `keep`; how many went."""
-        marks = ",".join("?" * len(keep))
+        marks = turn_rows.marks(keep)
         with self._write() as connection:
             key = self._scope_key(connection, scope, make=False)
             connection.execute(f"DELETE FROM vector WHERE scope = ? AND embedder NOT IN ({marks})", (key, *keep))
@@ -289,8 +280,8 @@ class SqliteStore:
                 return set()
             return {
                 row[0]
-                for some in _batches(ids)
-                for row in connection.execute(_KNOWN.format(_marks(some)), (key, *some))
+                for some in turn_rows.batches(ids)
+                for row in connection.execute(_KNOWN.format(turn_rows.marks(some)), (key, *some))
             }
 
     def get(self, scope: str, wanted: str) -> Turn:
@@ -308,8 +299,8 @@ class SqliteStore:
         with self._use() as connection:
             key = self._scope_key(connection, scope, make=False)
             found: dict[int, Turn] = {}
-            for some in _batches(seqs):
-                query = f"SELECT {rows.TURN_COLUMNS} FROM turn WHERE seq IN ({_marks(some)})"
+            for some in turn_rows.batches(seqs):
+                query = f"SELECT {rows.TURN_COLUMNS} FROM turn WHERE seq IN ({turn_rows.marks(some)})"
                 for row in connection.execute(query, tuple(some)):
                     if row[1] == key and rows.intact(row):
                         found[row[0]] = rows.turn_of(row, scope)
@@ -364,8 +355,8 @@ class SqliteStore:
             key = self._scope_key(connection, scope, make=False)
             query = "SELECT turn, half FROM vector WHERE scope = ? AND embedder = ? AND turn IN ({})"
             found: list[Any] = []
-            for some in _batches(seqs):
-                found += connection.execute(query.format(_marks(some)), (key, embedder, *some)).fetchall()
+            for some in turn_rows.batches(seqs):
+                found += connection.execute(query.format(turn_rows.marks(some)), (key, embedder, *some)).fetchall()
             return found
 
     def without_vector(self, scope: str, embedder: int, most: int) -> list[tuple[int, Turn]]:
@@ -432,8 +423,6 @@ SELECT {rows.TURN_COLUMNS} FROM turn WHERE scope = ?
 AND seq NOT IN (SELECT turn FROM vector WHERE scope = ? AND embedder = ?) ORDER BY seq LIMIT ?
 """
 _COUNTS = "SELECT count(*), count(DISTINCT session), min(at), max(at) FROM turn WHERE scope = ?"
-_UNIT = "INSERT OR REPLACE INTO unit (scope, turn, bag, head, marks, chars, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_VECTOR = "INSERT OR REPLACE INTO vector (scope, embedder, turn, half, crc) VALUES (?, ?, ?, ?, ?)"
 _KNOWN = "SELECT id FROM turn WHERE scope = ? AND id IN ({})"
 
 
@@ -442,68 +431,6 @@ def _inode(path: str | Path) -> int | None:
         return os.stat(path).st_ino
     except FileNotFoundError:
         return None
-
-
-def _marks(some: Sequence[object]) -> str:
-    return ",".join("?" * len(some))
-
-
-def _batches(items: Sequence[Item], most: int = 500) -> Iterator[Sequence[Item]]:
-    for start in range(0, len(items), most):
-        yield items[start : start + most]
-
-
-def _vector_rows(
-    scope: int, entries: Sequence[tuple[int, Derived]], embedders: Sequence[int]
-) -> Iterator[tuple[object, ...]]:
-    for seq, part in entries:
-        for embedder, half in zip(embedders, part.halves, strict=True):
-            yield scope, embedder, seq, half, rows.vector_crc(scope, embedder, seq, half)
-
-
-def _add_turns(
-    connection: apsw.Connection,
-    scope: int,
-    turns: Sequence[Turn],
-    parts: Sequence[Derived | None],
-    embedders: Sequence[int],
-) -> Applied:
-    seqs = _present(connection, scope, turns)
-    following = 1 + (connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'turn'").get or 0)
-    fresh: list[tuple[int, Turn, Derived]] = []
-    for turn, part in zip(turns, parts, strict=True):
-        if turn.id not in seqs:
-            assert part is not None
-            seqs[turn.id] = following + len(fresh)
-            fresh.append((seqs[turn.id], turn, part))
-    connection.executemany(
-        f"INSERT INTO turn ({rows.TURN_COLUMNS}) VALUES ({_marks(range(11))})",
-        (rows.turn_row(seq, scope, turn) for seq, turn, _ in fresh),
-    )
-    connection.executemany(_UNIT, (rows.unit_row(scope, seq, part) for seq, _, part in fresh))
-    connection.executemany(_VECTOR, _vector_rows(scope, [(seq, part) for seq, _, part in fresh], embedders))
-    return Applied(tuple((seqs[turn.id], turn.id) for turn in turns), tuple(seq for seq, _, _ in fresh))
-
-
-def _present(connection: apsw.Connection, scope: int, turns: Sequence[Turn]) -> dict[str, int]:
-    """Seqs of the turns that are there already. Raises DuplicateId where one has other content."""
-    wanted: dict[str, Turn] = {}
-    for turn in turns:
-        if not _same(wanted.setdefault(turn.id, turn), turn):
-            raise DuplicateId(turn.id)
-    seqs: dict[str, int] = {}
-    for some in _batches(list(wanted)):
-        query = f"SELECT id, seq, session, speaker, at, text FROM turn WHERE scope = ? AND id IN ({_marks(some)})"
-        for found, seq, *content in connection.execute(query, (scope, *some)):
-            turn = wanted[found]
-            if content != [turn.session, turn.speaker, turn.at, turn.text]:
-                raise DuplicateId(found)
-            seqs[found] = seq
-    return seqs
-
-
-def _same(one: Turn, other: Turn) -> bool:
-    return (one.session, one.speaker, one.at, one.text) == (other.session, other.speaker, other.at, other.text)
 
 
 def _log(connection: apsw.Connection, scope: int, at: float, kind: str, first: int, last: int) -> None:

@@ -1,0 +1,90 @@
+"""Rows of turns and of what is derived from them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import apsw
+
+from memspan.core.errors import DuplicateId
+from memspan.core.records import Turn
+from memspan.text.store import rows
+from memspan.text.store.rows import Derived
+
+Item = TypeVar("Item")
+VECTOR = "INSERT OR REPLACE INTO vector (scope, embedder, turn, half, crc) VALUES (?, ?, ?, ?, ?)"
+UNIT = "INSERT OR REPLACE INTO unit (scope, turn, bag, head, marks, chars, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a transaction did. turns: (seq, id) of every turn given, in order; added: seqs that are new"""
+
+    turns: tuple[tuple[int, str], ...]
+    added: tuple[int, ...]
+
+
+def marks(some: Sequence[object]) -> str:
+    """As many question marks, for an IN list."""
+    return ",".join("?" * len(some))
+
+
+def batches(items: Sequence[Item], most: int = 500) -> Iterator[Sequence[Item]]:
+    """The items in runs of at most `most`."""
+    for start in range(0, len(items), most):
+        yield items[start : start + most]
+
+
+def vector_rows(
+    scope: int, entries: Sequence[tuple[int, Derived]], embedders: Sequence[int]
+) -> Iterator[tuple[object, ...]]:
+    """Rows of the vectors of turns."""
+    for seq, part in entries:
+        for embedder, half in zip(embedders, part.halves, strict=True):
+            yield scope, embedder, seq, half, rows.vector_crc(scope, embedder, seq, half)
+
+
+def add(
+    connection: apsw.Connection,
+    scope: int,
+    turns: Sequence[Turn],
+    parts: Sequence[Derived | None],
+    embedders: Sequence[int],
+) -> Applied:
+    """Write those turns that are not there yet, with what was derived from them. Raises DuplicateId."""
+    seqs = _present(connection, scope, turns)
+    following = 1 + (connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'turn'").get or 0)
+    fresh: list[tuple[int, Turn, Derived]] = []
+    for turn, part in zip(turns, parts, strict=True):
+        if turn.id not in seqs:
+            assert part is not None
+            seqs[turn.id] = following + len(fresh)
+            fresh.append((seqs[turn.id], turn, part))
+    connection.executemany(
+        f"INSERT INTO turn ({rows.TURN_COLUMNS}) VALUES ({marks(range(11))})",
+        (rows.turn_row(seq, scope, turn) for seq, turn, _ in fresh),
+    )
+    connection.executemany(UNIT, (rows.unit_row(scope, seq, part) for seq, _, part in fresh))
+    connection.executemany(VECTOR, vector_rows(scope, [(seq, part) for seq, _, part in fresh], embedders))
+    return Applied(tuple((seqs[turn.id], turn.id) for turn in turns), tuple(seq for seq, _, _ in fresh))
+
+
+def _present(connection: apsw.Connection, scope: int, turns: Sequence[Turn]) -> dict[str, int]:
+    """Seqs of the turns that are there already. Raises DuplicateId where one has other content."""
+    wanted: dict[str, Turn] = {}
+    for turn in turns:
+        if not _same(wanted.setdefault(turn.id, turn), turn):
+            raise DuplicateId(turn.id)
+    seqs: dict[str, int] = {}
+    for some in batches(list(wanted)):
+        query = f"SELECT id, seq, session, speaker, at, text FROM turn WHERE scope = ? AND id IN ({marks(some)})"
+        for found, seq, *content in connection.execute(query, (scope, *some)):
+            turn = wanted[found]
+            if content != [turn.session, turn.speaker, turn.at, turn.text]:
+                raise DuplicateId(found)
+            seqs[found] = seq
+    return seqs
+
+
+def _same(one: Turn, other: Turn) -> bool:
+    return (one.session, one.speaker, one.at, one.text) == (other.session, other.speaker, other.at, other.text)
