@@ -92,3 +92,15 @@ def speed(data: Path | None, json_path: Path | None, md_path: Path | None, **pla
     if md_path:
         md_path.write_text(table, encoding="utf-8")
     click.echo(table, nl=False)
+
+
+@bench.command()
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder that holds the data sets.")
+@click.option("--sets", default="locomo", show_default=True, callback=_list, help="Data sets, comma separated.")
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write into.")
+def turns(data: Path, sets: list[str], out: Path) -> None:
+    """Write a data set's conversations as files that remember reads."""
+    from memspan.bench.convert import write_turns
+
+    for path, count in write_turns(data, sets, out):
+        click.echo(f"{path}: {count:,} turns")
