@@ -5,7 +5,7 @@ import pytest
 from tests.faults.powercut import Write, explore, kept, recording, torn
 from tests.faults.workload import play, script, turn
 
-from memspan.text.store import connection, sqlite
+from memspan.text.store import connection, turn_rows
 
 STEPS = [(turn(0),), (turn(1), turn(2), turn(3)), "reopen", (turn(4, 100),), (turn(5),)]
 SHORT = [(turn(0),), (turn(1), turn(2))]
@@ -46,8 +46,8 @@ class TwoTransactions:
 
 def test_control_turn_and_index_in_two_transactions_is_caught(monkeypatch):
     """Negative control: a turn without its index is a half turn, and is seen."""
-    real = sqlite._add_turns
-    monkeypatch.setattr(sqlite, "_add_turns", lambda connection, *rest: real(TwoTransactions(connection), *rest))
+    real = turn_rows.add
+    monkeypatch.setattr(turn_rows, "add", lambda connection, *rest: real(TwoTransactions(connection), *rest))
     found = explore(SHORT, seed=1, sample=BRIEF)
     print(f"control two transactions: {found.failures} of {found.states} states caught, such as {found.bad[:1]}")
     assert found.failures > 0

@@ -1,6 +1,5 @@
 """Memory: opens the parts, applies changes, keeps budgets. What an agent remembers across sessions."""
 
-import json
 import os
 import threading
 import warnings
@@ -12,7 +11,7 @@ from time import perf_counter
 from types import TracebackType
 
 from memspan.core.budget import Budget, Cost
-from memspan.core.clock import Clock, When, iso, now, seconds
+from memspan.core.clock import Clock, When, now, seconds
 from memspan.core.errors import BadText, UsageError
 from memspan.core.ids import check_scope, turn_id
 from memspan.core.protocols import Embedder, Progress
@@ -21,6 +20,7 @@ from memspan.core.registry import load
 from memspan.core.tokens import CountTokens, estimate
 from memspan.text.index.entry import derive
 from memspan.text.index.scope import ScopeIndex
+from memspan.text.read.jsonl import as_line
 from memspan.text.recall import setting as settings
 from memspan.text.recall.answer import Answerer
 from memspan.text.store import doctor
@@ -287,7 +287,7 @@ class Memory:
         count = 0
         with Path(path).open("w", encoding="utf-8") as file:
             for turn in self.turns():
-                file.write(json.dumps(_exported(turn), ensure_ascii=False) + "\n")
+                file.write(as_line(turn) + "\n")
                 count += 1
         return count
 
@@ -303,7 +303,7 @@ class Memory:
         return self._again(units=True, progress=progress)
 
     def reembed(self, progress: Progress | None = None) -> int:
-        """Embed the turns that the present embedders have not seen, then drop other embedders' vectors; how many.
+        """Embed the turns that the present embedders have not seen, drop other embedders' vectors; how many were made.
 
         Each batch is on disk at once: stopped in the middle, the next call goes on.
         """
@@ -339,12 +339,3 @@ class Memory:
     def _forget_index(self) -> None:
         self._index = ScopeIndex(self._store, self.scope, list(zip(self._embedders, self._keys, strict=True)))
         self._answerer = self._answerer.on(self._index)
-
-
-def _exported(turn: Turn) -> dict[str, Json]:
-    fields: dict[str, Json] = {"text": turn.text, "speaker": turn.speaker, "role": turn.role, "session": turn.session}
-    if turn.at is not None:
-        fields["at"] = text if seconds(text := iso(turn.at)) == turn.at else turn.at  # ISO 8601 stops at microseconds
-    fields["meta"] = dict(turn.meta)
-    fields["id"] = turn.id
-    return {name: value for name, value in fields.items() if value not in ("", None, {})}

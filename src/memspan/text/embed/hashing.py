@@ -13,6 +13,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from memspan.core.card import Card
 from memspan.core.errors import UsageError
 
 PLACES = 4
@@ -29,6 +30,12 @@ class Hashing:
     [1.0, 0.7, 0.1]
     """
 
+    card = Card(
+        title="Hashed words, for tests",
+        source="Weinberger et al. 2009, Feature Hashing for Large Scale Multitask Learning",
+        year=2009,
+        failures=("knows no meaning",),
+    )
     name = "hashing"
     neighbour_weight = 0.3
     remove_common = False

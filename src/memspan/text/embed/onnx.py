@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memspan.core.card import Card
 from memspan.core.errors import MissingExtra, MissingModel, UsageError
 from memspan.text.embed.onnx_build import FILE_NAME
 from memspan.text.embed.wordpiece import WordPiece
@@ -46,6 +47,13 @@ class Onnx:
     UsageError where threads < 1.
     """
 
+    card = Card(
+        title="all-MiniLM-L6-v2 on ONNX Runtime",
+        source="Wang et al. 2020, MiniLM, arXiv:2002.10957",
+        year=2020,
+        needs="onnx",
+        failures=("reads 256 word pieces of a text",),
+    )
     name = "onnx"
     dim = 384
     neighbour_weight = 0.2

@@ -19,6 +19,7 @@ from itertools import accumulate, chain
 import numpy as np
 from numpy.typing import NDArray
 
+from memspan.core.card import Card
 from memspan.text.embed.wordpiece import WordPiece
 
 Floats = NDArray[np.float32]
@@ -79,6 +80,13 @@ class Static:
     True
     """
 
+    card = Card(
+        title="Static table of word-piece vectors, fitted to all-MiniLM-L6-v2",
+        source="Model2Vec, Minish Lab 2024; fitted by tools/distill_static.py",
+        year=2024,
+        claims=("no model runs; tens of microseconds a text",),
+        failures=("Chinese and other scripts the teacher hardly knows", "negation and word order"),
+    )
     name = "static"
     dim = 256
     neighbour_weight = 0.3

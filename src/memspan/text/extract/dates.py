@@ -45,9 +45,7 @@ _BEFORE_MONTH = re.compile(
     r"\b(?:in|on|of|since|by|during|from|until|before|after|last|this|next|late|early|mid|between)[ -]$",
     re.IGNORECASE | re.ASCII,
 )
-_UNTIL = re.compile(
-    rf"(?:{_TO}| ?[至到] ?)(?:the )?(?:(?:early|late|mid|end of)[ -])?", re.IGNORECASE | re.ASCII
-)
+_UNTIL = re.compile(rf"(?:{_TO}| ?[至到] ?)(?:the )?(?:(?:early|late|mid|end of)[ -])?", re.IGNORECASE | re.ASCII)
 _AND = re.compile(r",? (?:and|or|&) (?:the )?(?:(?:early|late|mid)[ -])?|, ", re.IGNORECASE | re.ASCII)
 _BETWEEN = re.compile(r"\bbetween (?:the )?(?:(?:early|late|mid)[ -])?$", re.IGNORECASE | re.ASCII)
 _LAST_WORDS = 24

@@ -8,7 +8,9 @@ regenerated or edited away are not. The model's own thoughts and hidden messages
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
+from memspan.core.card import Card
 from memspan.core.errors import MalformedFile
 from memspan.core.records import MAX_TEXT_CHARS, Json, Role, Turn
 from memspan.text.read import _json, _pieces
@@ -29,6 +31,12 @@ class ChatGPT:
     for tools;  meta: title, message id, and the kinds of parts that are no text (pictures, sound). What the user
     wrote once under "custom instructions" is a turn of theirs, once per wording. Messages without text are no turns.
     """
+
+    card: ClassVar[Card] = Card(
+        title="ChatGPT data export, conversations.json or its zip",
+        source="OpenAI's data export, by the shape of its files",
+        year=2023,
+    )
 
     def recognises(self, head: Head) -> int:
         return 3 if "mapping" in head.keys else 0

@@ -8,7 +8,9 @@ Ours differs: the model's thinking and its tool calls are not read; that there w
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
+from memspan.core.card import Card
 from memspan.core.errors import MalformedFile
 from memspan.core.records import MAX_TEXT_CHARS, Json, Turn
 from memspan.text.read import _json, _pieces
@@ -26,6 +28,12 @@ class Claude:
     meta: title, message uuid, names of files, how many parts are no text. The text of an attachment is the
     user's, in turns of its own of at most 2,000 characters. Messages without text are no turns.
     """
+
+    card: ClassVar[Card] = Card(
+        title="Claude data export, conversations.json or its zip",
+        source="Anthropic's data export, by the shape of its files",
+        year=2024,
+    )
 
     def recognises(self, head: Head) -> int:
         return 3 if "chat_messages" in head.keys else 0

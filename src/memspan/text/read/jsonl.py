@@ -19,7 +19,9 @@ objects is read too.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
+from memspan.core.card import Card
 from memspan.core.clock import iso, seconds
 from memspan.core.errors import MalformedFile
 from memspan.core.records import Json, Turn
@@ -35,6 +37,8 @@ _FILLED_BY_MEMORY = ("scope", "seen_at")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jsonl:
     """Read JSONL of turns; see the table above."""
+
+    card: ClassVar[Card] = Card(title="JSON lines of turns, as export writes them", source="docs/formats.md", year=2026)
 
     def recognises(self, head: Head) -> int:
         if "text" in head.keys:

@@ -7,7 +7,9 @@ Ours differs: no other construct matters here; nothing is rendered, the text sta
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
+from memspan.core.card import Card
 from memspan.core.errors import MalformedFile
 from memspan.core.records import Turn
 from memspan.text.read import _characters, _pieces
@@ -31,6 +33,10 @@ class Markdown:
 
     piece_chars: the longest turn [characters], >= 1
     """
+
+    card: ClassVar[Card] = Card(
+        title="Markdown, by sections", source="CommonMark 0.31, sections 4.2, 4.3, 4.5", year=2024
+    )
 
     piece_chars: int = _pieces.PIECE_CHARS
 

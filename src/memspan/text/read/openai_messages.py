@@ -7,7 +7,9 @@ Ours differs: no message has a time there; `at`, `created_at` or `timestamp` is 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
+from memspan.core.card import Card
 from memspan.core.errors import MalformedFile
 from memspan.core.records import MAX_TEXT_CHARS, Json, Role, Turn
 from memspan.text.read import _json, _pieces
@@ -34,6 +36,12 @@ class OpenAIMessages:
     there are several lists, the number of the list;  speaker: `name`
     meta: kinds of parts that are no text, tool calls. A message that only calls tools has the calls as its text.
     """
+
+    card: ClassVar[Card] = Card(
+        title="OpenAI-style message lists, JSON or JSONL",
+        source="OpenAI API reference, Create chat completion",
+        year=2023,
+    )
 
     def recognises(self, head: Head) -> int:
         named = head.keys

@@ -6,7 +6,9 @@ Source: ours; the form in which chat logs and transcripts are usually kept.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
+from memspan.core.card import Card
 from memspan.core.errors import MalformedFile
 from memspan.core.records import MAX_TEXT_CHARS, Role, Turn
 from memspan.text.read import _characters, _pieces
@@ -41,6 +43,12 @@ class Plain:
 
     piece_chars: longer paragraphs are cut, behind a sentence where possible [characters], >= 1
     """
+
+    card: ClassVar[Card] = Card(
+        title='Plain text, with "Name: words" lines as turns',
+        source="how chat logs and transcripts are usually kept",
+        year=2026,
+    )
 
     piece_chars: int = _pieces.PIECE_CHARS
 

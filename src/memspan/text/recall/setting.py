@@ -20,7 +20,8 @@ class Setting:
     bridge: for a unit headed by a name that one of the `bridge_from` best units mentions
     candidates: how many the lexical and each dense arm fetch;  depth: how many are ranked to the end
     lifted: how many preferences an advice-seeking question lifts to rank lift_to;  crowded: not past this share
-    standing: at most so many standing instructions are shown, within standing_tokens [tokens] and this share of the budget
+    standing: at most so many standing instructions are shown, within standing_tokens [tokens] and standing_share
+        of the budget
     dear_tokens, dear_share: a unit costing more than the larger of the two (share of the budget) is skipped in packing
     """
 

@@ -113,9 +113,15 @@ def _make_private(path: Path) -> None:
 def _open(path: Path, read_only: bool) -> apsw.Connection:
     if not read_only:
         return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    wal = Path(f"{path}-wal")
-    if os.access(path.parent, os.W_OK) or (wal.exists() and wal.stat().st_size):
-        return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_schema")
+        return connection
+    except (apsw.CantOpenError, apsw.ReadOnlyError):  # the directory takes no lock file
+        connection.close()
+        wal = Path(f"{path}-wal")
+        if wal.exists() and wal.stat().st_size:
+            raise
     quoted = str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
     return apsw.Connection(f"file:{quoted}?immutable=1", flags=flags)
