@@ -5,7 +5,7 @@ import pytest
 from tests.faults.powercut import Write, explore, kept, recording, torn
 from tests.faults.workload import play, script, turn
 
-from memspan.text.store import connection, turn_rows
+from memspan.text.store import connection, sqlite, turn_rows
 
 STEPS = [(turn(0),), (turn(1), turn(2), turn(3)), "reopen", (turn(4, 100),), (turn(5),)]
 SHORT = [(turn(0),), (turn(1), turn(2))]
