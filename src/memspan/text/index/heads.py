@@ -16,6 +16,9 @@ class Heads:
         self._units: dict[str, list[int]] = {}
         self._widths: defaultdict[str, set[int]] = defaultdict(set)
 
+    def __bool__(self) -> bool:
+        return bool(self._units)
+
     def add(self, name: str, unit: int) -> None:
         """Note that a unit opens with a name."""
         found = _WORD.findall(name.lower())
@@ -29,8 +32,6 @@ class Heads:
         >>> heads = Heads(); heads.add("Lake Bohinj", 7); list(heads.mentioned("We swam in lake Bohinj."))
         [7]
         """
-        if not self._units:
-            return
         found = _WORD.findall(text[:MAX_CHARS].lower())
         names = {
             " ".join(found[place : place + width])

@@ -82,7 +82,7 @@ class ScopeIndex:
 
     @property
     def chars(self) -> NDArray[np.int32]:
-        """Length of the text [characters]."""
+        """Length of "speaker: text" [characters]."""
         return self._chars.view
 
     @property
@@ -136,7 +136,8 @@ class ScopeIndex:
         self._user.append(np.array(roles) == _USER)
         start = len(self._marks)
         self._marks.append(np.array([mark or 0 for mark in marks], np.uint8))
-        self._chars.append(np.array([length or 0 for length in chars], np.int32))
+        shown = [(length or 0) + len(name) + 2 * bool(name) for length, name in zip(chars, speakers, strict=True)]
+        self._chars.append(np.array(shown, np.int32))
         self._marked.append(start + np.flatnonzero((self.marks[start:] > 0) & self.user[start:]))
         self._speaker.append(np.array([self._speaker_of(name) for name in speakers], np.int32))
         self.years |= _years(self.at[-len(batch) :])

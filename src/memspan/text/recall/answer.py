@@ -14,7 +14,7 @@ from memspan.text.recall.pack import Packer
 from memspan.text.recall.rank import MAX_QUESTION_CHARS, Ranking, rank
 from memspan.text.recall.setting import Setting
 
-_READ_AHEAD = 24
+_READ_AHEAD = 16
 
 
 class Answerer:
@@ -37,6 +37,7 @@ class Answerer:
         """What memory has on a question, within the budget, at most `limit` hits."""
         read = _Reader(self.index)
         ranking = self.ranking(question, limit or 0, read)
+        read.ahead(ranking.standing)
         packer = Packer(budget.tokens, self.count_tokens, self.setting)
         pinned = ((unit, turn) for unit in ranking.standing if (turn := read.turn(unit)) is not None)
         standing = self._hits(ranking, list(packer.standing(pinned)))

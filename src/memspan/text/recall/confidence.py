@@ -30,7 +30,7 @@ FEATURES = (
 
 # setting -> intercept, then one weight per feature
 WEIGHTS: Mapping[str, Sequence[float]] = MappingProxyType(
-    {"lite": (-4.9861, 3.6406, -3.4876, 2.7722, 1.0031, 5.6509, 0.5428, -0.2770, -0.7205, 1.0870)}
+    {"lite": (-4.9714, 3.2393, -3.0982, 2.7289, 0.9979, 5.5326, 0.5439, -0.2745, -0.7205, 1.0880)}
 )
 
 

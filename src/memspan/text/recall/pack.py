@@ -16,6 +16,7 @@ from memspan.core.tokens import CHARS_PER_TOKEN, CountTokens, estimate
 from memspan.text.recall import context
 from memspan.text.recall.setting import Setting
 
+LEAST_AROUND = 5  # characters of a citation and the line's end
 MOST_CHARS_PER_TOKEN = 16  # of any tokenizer, on any text worth remembering
 
 
@@ -55,7 +56,7 @@ class Packer:
         if self.tokens is None:
             return np.ones(len(chars), np.bool_)
         per_token = CHARS_PER_TOKEN if self.count_tokens is estimate else MOST_CHARS_PER_TOKEN
-        return chars // per_token <= min(self.tokens - self.spent, self._most())
+        return (chars + LEAST_AROUND) // per_token <= min(self.tokens - self.spent, self._most())
 
     def walk(self, ranked: Iterable[tuple[int, Turn]], limit: int | None) -> Iterator[tuple[int, Turn, int]]:
         """(unit, turn, tokens) of what is packed, best first, at most `limit`."""

@@ -118,9 +118,10 @@ def rank(
         total += boost
     total[0] = -np.inf  # nobody
     units = _best(total, min(depth, index.count))
+    top = units[_best(total[units], min(setting.rescored, len(units)))]
     for arm in arms[1:]:
         flat, vector = prepared[arm.name]
-        arm.raw[units] = flat.exact(vector, units)
+        arm.raw[top] = flat.exact(vector, top)
     ranking = _ordered(units, _sum(arms, boosts, units), arms, boosts)
     _bridge(ranking, index, setting, text_of)
     nearest = prepared[arms[-1].name] if len(arms) > 1 else None
@@ -194,16 +195,15 @@ def _best(scores: Floats, most: int) -> Units:
 
 
 def _ordered(units: Units, scores: Floats, arms: list[Arm], boosts: dict[str, Floats]) -> Ranking:
-    keep = units > 0
-    units, scores = units[keep], scores[keep]
-    order = np.lexsort((-units, -scores))
+    newest = np.argsort(-units)  # then a stable sort by score: ties go to the newest
+    order = newest[np.argsort(-scores[newest], kind="stable")]
     return Ranking(units[order], scores[order], arms, boosts)
 
 
 def _bridge(ranking: Ranking, index: ScopeIndex, setting: Setting, text_of: TextOf) -> None:
     """Raise units headed by a name that one of the best units mentions."""
     best = ranking.units[: setting.bridge_from]
-    texts = text_of(best.tolist())
+    texts = text_of(best.tolist()) if index.heads else {}
     boost = np.zeros(index.count + 1, np.float32)
     for unit, score in zip(best.tolist(), ranking.scores.tolist(), strict=False):
         gain = setting.bridge * np.exp(score - ranking.scores[0])
@@ -212,8 +212,8 @@ def _bridge(ranking: Ranking, index: ScopeIndex, setting: Setting, text_of: Text
                 boost[headed] = max(boost[headed], gain)
     if not boost.any():
         return
-    raised = np.flatnonzero(boost)
-    missing = raised[~np.isin(raised, ranking.units)]
+    raised = set(np.flatnonzero(boost).tolist())
+    missing = np.array(sorted(raised.difference(ranking.units.tolist())), np.int64)
     scores = _sum(ranking.arms, ranking.boosts, missing)
     ranking.boosts["bridge"] = boost
     units = np.concatenate([ranking.units, missing])
