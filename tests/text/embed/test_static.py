@@ -17,7 +17,9 @@ from memspan.core.protocols import Embedder
 from memspan.text.embed import static
 from memspan.text.embed.static import BULK_PIECES, METHOD, Static, Table, facts, shipped
 
-WORDS = st.sampled_from(["dog", "Lisbon", "running!", "naïve", "中", "xylophonist", "☃☃☃", "", " ", "1999"])
+WORDS = st.sampled_from(
+    ["dog", "Lisbon", "running!", "naïve", "日本 and some English", "xylophonist", "☃☃☃", "", " ", "1999"]
+)
 TEXTS = st.lists(st.lists(WORDS, max_size=12).map(" ".join), max_size=12)
 
 
@@ -64,14 +66,22 @@ def test_a_text_without_a_known_piece_is_zero(text: str) -> None:
     assert not Static().embed([text]).any()
 
 
+@pytest.mark.parametrize(
+    ("text", "read"), [("北京的天气", False), ("어제 만났어요", False), ("Peking 北京", True), ("Ünïcödé", True)]
+)
+def test_scripts_without_spaces_are_left_to_the_words(text: str, read: bool) -> None:
+    """A text that is mostly in such a script gets no vector: the table was fitted to English."""
+    assert Static().embed([text]).any() == read
+
+
 def test_no_texts_give_no_rows() -> None:
     """An empty list is answered with an empty matrix."""
     assert Static().embed([]).shape == (0, 256)
 
 
 def test_a_hundred_thousand_characters_pass() -> None:
-    """Words, one endless word, and ideographs."""
-    found = Static().embed(["lorem ipsum " * 8334, "a" * 100_000, "北京" * 50_000])
+    """Words, one endless word, and ideographs among words."""
+    found = Static().embed(["lorem ipsum " * 8334, "a" * 100_000, "北京 opera " * 11_111])
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), [1, 0, 1], atol=1e-6)
 
 
@@ -98,7 +108,7 @@ def test_the_table_is_the_one_its_recipe_names() -> None:
         assert hashlib.sha256((files(static.__package__) / "data" / name).read_bytes()).hexdigest() == digest
     whole = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
     assert facts()["table_sha256"] == whole
-    assert Static().fingerprint == f"static:{whole[:16]}"
+    assert Static().fingerprint == f"static:{whole[:16]}:1"
 
 
 def test_the_table_has_one_row_a_piece() -> None:

@@ -11,6 +11,7 @@ idf^.25 of the training text, baked into the rows, so that a stored vector never
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
@@ -25,6 +26,10 @@ from memspan.text.embed.wordpiece import WordPiece
 Floats = NDArray[np.float32]
 BULK_PIECES = 1024
 """Word pieces summed at a time: their rows stay in the processor's cache."""
+_UNREAD = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\ua960-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+"""Scripts written without spaces: the table was fitted to English, and what it says of these is noise."""
 
 
 class Table:
@@ -85,7 +90,7 @@ class Static:
         source="Model2Vec, Minish Lab 2024; fitted by tools/distill_static.py",
         year=2024,
         claims=("no model runs; tens of microseconds a text",),
-        failures=("Chinese and other scripts the teacher hardly knows", "negation and word order"),
+        failures=("Chinese and other scripts without spaces are left to the words", "negation and word order"),
     )
     name = "static"
     dim = 256
@@ -93,20 +98,24 @@ class Static:
     remove_common = True
 
     def __init__(self) -> None:
-        self.fingerprint = f"static:{str(facts()['table_sha256'])[:16]}"
+        self.fingerprint = f"static:{str(facts()['table_sha256'])[:16]}:1"
 
     def __repr__(self) -> str:
         return "Static()"
 
     def embed(self, texts: Sequence[str]) -> Floats:
-        """Unit rows, (len(texts), dim) float32; a text without a known piece gives a row of zeros."""
+        """Unit rows, (len(texts), dim) float32; zeros for a text without a known piece or mostly in CJK or the like."""
         table = shipped()
-        ids = [table.tokenizer.encode(text) for text in texts]
+        ids = [() if _unread(text) else table.tokenizer.encode(text) for text in texts]
         out = np.zeros((len(ids), self.dim), np.float32)
         for places in _batches(ids):
             group = [ids[place] for place in places]
             out[places] = table.long_sum(group[0]) if len(group[0]) > BULK_PIECES else table.sums(group)
         return _unit(out)
+
+
+def _unread(text: str) -> bool:
+    return not text.isascii() and 2 * len(_UNREAD.findall(text)) > len(text)
 
 
 def _batches(ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
