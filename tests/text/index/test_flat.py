@@ -23,13 +23,13 @@ def plane(vectors, *, by, remove_common=True):
 
 @pytest.mark.parametrize("by", [1, 50, 300])
 def test_scan_finds_what_an_exact_search_finds(by):
-    """int8 scan within .01 of the cosine, float16 rows within .001, however the plane grew."""
+    """Within .004 of the cosine, however the plane grew; some units get what the whole scan gives them."""
     rows = np.random.default_rng(1).normal(size=(300, 64)) + 0.3
     flat = plane(rows, by=by, remove_common=False)
     query = flat.prepare(rows[7].astype(np.float32))
     exact = (rows / np.linalg.norm(rows, axis=1, keepdims=True)) @ query
-    np.testing.assert_allclose(flat.scan(query)[1:], exact, atol=0.01)
-    np.testing.assert_allclose(flat.exact(query, np.arange(1, 301)), exact, atol=0.001)
+    np.testing.assert_allclose(flat.scan(query)[1:], exact, atol=0.004)
+    np.testing.assert_allclose(flat.some(query, np.arange(1, 301)), exact, atol=0.004)
 
 
 def test_common_direction_goes_from_units_and_questions():

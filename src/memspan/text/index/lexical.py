@@ -55,23 +55,25 @@ class Lexical:
         self.count = 0
         self.total_length = 0.0
         self._segments: list[Segment] = []
-        self._tail: list[tuple[int, bytes]] = []
+        self._tail: list[tuple[NDArray[np.uint32], Ints, NDArray[np.uint8]]] = []
         self._scratch: Floats = np.zeros(1, np.float32)
 
     def add(self, bags: Sequence[bytes]) -> None:
         """Append units, one bag each (see words.bag)."""
-        start = self.count + 1
-        for unit, packed in enumerate(bags, start=start):
-            self._tail.append((unit, packed))
-        lengths = _lengths(bags)
-        self.lengths.append(lengths)
+        entries = np.frombuffer(b"".join(bags), BAG)
+        sizes = np.fromiter((len(packed) // BAG.itemsize for packed in bags), np.int64, count=len(bags))
+        counts = entries["count"].copy()
+        numbers = np.arange(self.count + 1, self.count + 1 + len(bags), dtype=np.int32)
+        self._tail.append((entries["word"].astype(np.uint32), np.repeat(numbers, sizes), counts))
+        self.lengths.append(_sums(counts, sizes))
         self.count += len(bags)
-        self.total_length += float(lengths.sum(dtype=np.float64))
+        self.total_length += float(counts.sum(dtype=np.int64))
 
     def _seal(self) -> None:
         """Turn the tail into a segment, then merge while the last is more than half as large as the one before."""
         if self._tail:
-            self._segments.append(_segment(self._tail))
+            words, units, counts = (np.concatenate(parts) for parts in zip(*self._tail, strict=True))
+            self._segments.append(_by_word(words, units, counts))
             self._tail = []
         while len(self._segments) > 1 and len(self._segments[-2].units) < 2 * len(self._segments[-1].units):
             last, before = self._segments.pop(), self._segments.pop()
@@ -148,20 +150,12 @@ class Query:
         return scores
 
 
-def _lengths(bags: Sequence[bytes]) -> Floats:
-    sizes = np.fromiter((len(packed) // BAG.itemsize for packed in bags), np.int64, count=len(bags))
-    counts = np.frombuffer(b"".join(bags), BAG)["count"].astype(np.float64)
-    edges = np.concatenate([[0], np.cumsum(sizes)])
-    running: NDArray[np.float64] = np.concatenate([[0.0], np.cumsum(counts)])
-    lengths: Floats = (running[edges[1:]] - running[edges[:-1]]).astype(np.float32)
-    return lengths
-
-
-def _segment(tail: Sequence[tuple[int, bytes]]) -> Segment:
-    entries = np.frombuffer(b"".join(packed for _, packed in tail), BAG)
-    sizes = [len(packed) // BAG.itemsize for _, packed in tail]
-    units = np.repeat(np.fromiter((unit for unit, _ in tail), np.int32, count=len(tail)), sizes)
-    return _by_word(entries["word"].astype(np.uint32), units, entries["count"].copy())
+def _sums(counts: NDArray[np.uint8], sizes: NDArray[np.int64]) -> Floats:
+    """Sum of each run of counts, (len(sizes),)."""
+    running = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
+    ends = np.cumsum(sizes)
+    sums: Floats = (running[ends] - running[ends - sizes]).astype(np.float32)
+    return sums
 
 
 def _by_word(words: NDArray[np.uint32], units: Ints, counts: NDArray[np.uint8]) -> Segment:

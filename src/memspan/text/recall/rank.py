@@ -118,17 +118,13 @@ def rank(
         total += boost
     total[0] = -np.inf  # nobody
     units = _best(total, min(depth, index.count))
-    top = units[_best(total[units], min(setting.rescored, len(units)))]
-    for arm in arms[1:]:
-        flat, vector = prepared[arm.name]
-        arm.raw[top] = flat.exact(vector, top)
     ranking = _ordered(units, _sum(arms, boosts, units), arms, boosts)
     _bridge(ranking, index, setting, text_of)
     nearest = prepared[arms[-1].name] if len(arms) > 1 else None
     if nearest is not None:
         flat, vector = nearest
-        _lift(ranking, index, question, setting, lambda some: flat.exact(vector, some))
-        ranking.standing = _nearest(index, INSTRUCTION, setting.standing, lambda some: flat.exact(vector, some))
+        _lift(ranking, index, question, setting, lambda some: flat.some(vector, some))
+        ranking.standing = _nearest(index, INSTRUCTION, setting.standing, lambda some: flat.some(vector, some))
     ranking.idf_sum, ranking.words_known, ranking.words_asked = query.idf_sum, len(query.units), len(asked)
     return ranking
 

@@ -19,7 +19,6 @@ class Setting:
     date: for a time in a range the question names;  speaker: for the one speaker it names;  user: for role user
     bridge: for a unit headed by a name that one of the `bridge_from` best units mentions
     candidates: how many the lexical and each dense arm fetch;  depth: how many are ranked to the end
-    rescored: how many get their exact cosine, the others keep the scan's
     lifted: how many preferences an advice-seeking question lifts to rank lift_to;  crowded: not past this share
     standing: at most so many standing instructions are shown, within standing_tokens [tokens] and standing_share
         of the budget
@@ -36,7 +35,6 @@ class Setting:
     bridge_from: int = 5
     candidates: int = 300
     depth: int = 512
-    rescored: int = 128
     lifted: int = 2
     lift_to: int = 6
     crowded: float = 0.2
