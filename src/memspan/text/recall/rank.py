@@ -7,6 +7,7 @@ optimum, where reciprocal-rank fusion loses even to one arm alone when another i
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import exp
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,22 +199,23 @@ def _ordered(units: Units, scores: Floats, arms: list[Arm], boosts: dict[str, Fl
 
 def _bridge(ranking: Ranking, index: ScopeIndex, setting: Setting, text_of: TextOf) -> None:
     """Raise units headed by a name that one of the best units mentions."""
-    best = ranking.units[: setting.bridge_from]
-    texts = text_of(best.tolist()) if index.heads else {}
-    boost = np.zeros(index.count + 1, np.float32)
-    for unit, score in zip(best.tolist(), ranking.scores.tolist(), strict=False):
-        gain = setting.bridge * np.exp(score - ranking.scores[0])
+    best = ranking.units[: setting.bridge_from].tolist()
+    texts = text_of(best) if index.heads else {}
+    gains: dict[int, float] = {}
+    for unit, score in zip(best, ranking.scores.tolist(), strict=False):
+        gain = setting.bridge * exp(score - float(ranking.scores[0]))
         for headed in index.heads.mentioned(texts.get(unit, "")):
             if headed != unit:
-                boost[headed] = max(boost[headed], gain)
-    if not boost.any():
+                gains[headed] = max(gains.get(headed, 0.0), gain)
+    if not gains:
         return
-    raised = set(np.flatnonzero(boost).tolist())
-    missing = np.array(sorted(raised.difference(ranking.units.tolist())), np.int64)
-    scores = _sum(ranking.arms, ranking.boosts, missing)
-    ranking.boosts["bridge"] = boost
+    boost = np.zeros(index.count + 1, np.float32)
+    boost[list(gains)] = list(gains.values())
+    missing = np.array(sorted(set(gains).difference(ranking.units.tolist())), np.int64)
+    scores = np.concatenate([ranking.scores, _sum(ranking.arms, ranking.boosts, missing)])
     units = np.concatenate([ranking.units, missing])
-    again = _ordered(units, np.concatenate([ranking.scores, scores]) + boost[units], ranking.arms, ranking.boosts)
+    ranking.boosts["bridge"] = boost
+    again = _ordered(units, scores + boost[units], ranking.arms, ranking.boosts)
     ranking.units, ranking.scores = again.units, again.scores
 
 
