@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from memspan.core.budget import Cost
 from memspan.core.clock import When, seconds
@@ -118,9 +118,12 @@ class Turn:
 def stored_turn(*fields: Any) -> Turn:  # Any: in the order of Turn's fields
     """A turn made of fields that were checked before, in the order of Turn's fields."""
     turn = object.__new__(Turn)
-    for name, value in zip(Turn.__slots__, fields, strict=True):
-        object.__setattr__(turn, name, value)
+    for put, value in zip(_PUT, fields, strict=True):
+        put(turn, value)
     return turn
+
+
+_PUT = [getattr(Turn, name).__set__ for name in Turn.__slots__]  # past the frozen dataclass, at a fifth of the time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,8 +187,7 @@ class Change:
     item: Turn | Record | Link
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
+class Arm(NamedTuple):
     """What one arm of recall said of a hit: its raw score, its rank (1 = best) and what it added to the sum."""
 
     name: str

@@ -73,7 +73,7 @@ def turn_row(seq: int, scope: int, turn: Turn) -> TurnRow:
 
 def intact(row: tuple[object, ...]) -> bool:
     """True where a row's last column is the checksum of the others."""
-    return checksum(*row[:-1]) == row[-1]
+    return crc32(repr(row[:-1]).encode()) == row[-1]
 
 
 def turn_of(row: TurnRow, scope: str) -> Turn:
