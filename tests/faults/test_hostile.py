@@ -157,11 +157,7 @@ DAMAGE = {
 }
 
 
-UNTYPED = pytest.mark.xfail(strict=True, reason="the index reads unit rows unchecked: ValueError, OverflowError")
-NOT_YET = {"bag of three bytes", "marks past a byte", "negative marks"}
-
-
-@pytest.mark.parametrize("kind", [pytest.param(kind, marks=[UNTYPED] if kind in NOT_YET else []) for kind in DAMAGE])
+@pytest.mark.parametrize("kind", DAMAGE)
 def test_a_damaged_row_is_told_as_damage(tmp_path, kind):
     """Whatever stands in a row: check() sees it, recall gives true words or an error of ours."""
     path = tmp_path / "a.mem"

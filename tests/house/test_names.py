@@ -127,8 +127,7 @@ def test_broad_excepts_stand_at_doors_only():
         for name, (_, tree) in modules().items()
         if not name.startswith("doors")
         for node in ast.walk(tree)
-        if isinstance(node, ast.ExceptHandler)
-        and (node.type is None or ast.unparse(node.type) == "Exception")
+        if isinstance(node, ast.ExceptHandler) and (node.type is None or ast.unparse(node.type) == "Exception")
     ]
     assert broad == []
 

@@ -105,7 +105,7 @@ SPANS = [
 
 @pytest.mark.parametrize(("question", "expected"), SPANS)
 def test_ranges_and_lists_of_days(question, expected):
-    """"X to Y" and "between X and Y" are one range, "X and Y" are two days."""
+    """ "X to Y" and "between X and Y" are one range, "X and Y" are two days."""
     assert days(question) == expected
 
 

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memspan.core.protocols import Embedder
-from memspan.core.records import ROLES
+from memspan.core.records import MAX_TEXT_CHARS, ROLES
 from memspan.text.index.columns import Column
 from memspan.text.index.flat import Flat, Halves, Ints
 from memspan.text.index.heads import Heads
 from memspan.text.index.lexical import REACH, Lexical
+from memspan.text.index.words import BAG
 from memspan.text.store.rows import UnitRow
 from memspan.text.store.sqlite import SqliteStore
 
@@ -122,7 +123,7 @@ class ScopeIndex:
         """Append units; which older ones got a new neighbour."""
         start = self.count + 1
         self._add_columns(batch)
-        self.lexical.add([row[5] or b"" for row in batch])
+        self.lexical.add([bag if (bag := row[5]) and len(bag) % BAG.itemsize == 0 else b"" for row in batch])
         self.without_words += sum(row[5] is None for row in batch)
         for unit, row in enumerate(batch, start=start):
             if row[6]:
@@ -135,9 +136,10 @@ class ScopeIndex:
         self._at.append(np.array([np.nan if at is None else at for at in times], np.float64))
         self._user.append(np.array(roles) == _USER)
         start = len(self._marks)
-        self._marks.append(np.array([mark or 0 for mark in marks], np.uint8))
-        shown = [(length or 0) + len(name) + 2 * bool(name) for length, name in zip(chars, speakers, strict=True)]
-        self._chars.append(np.array(shown, np.int32))
+        self._marks.append(np.array([(mark or 0) & 0xFF for mark in marks], np.uint8))
+        lengths = np.clip(np.array([length or 0 for length in chars]), 0, MAX_TEXT_CHARS)
+        names = np.array([len(name) + 2 if name else 0 for name in speakers])
+        self._chars.append((lengths + names).astype(np.int32))
         self._marked.append(start + np.flatnonzero((self.marks[start:] > 0) & self.user[start:]))
         self._speaker.append(np.array([self._speaker_of(name) for name in speakers], np.int32))
         self.years |= _years(self.at[-len(batch) :])
