@@ -163,6 +163,9 @@ def mended(path: Path, known: Known, tally: Tally, name: str) -> None:
             here.rebuild()
             found = {turn.id: looks(turn) for turn in here.turns()}
             problems = here.check().problems
+        for name in outcome.renamed:
+            with memory(path, scope=name) as adopted:
+                found |= {turn.id: looks(turn) for turn in adopted.turns() if turn.id in known}
     except MemspanError as why:
         if "it was left as it is" in str(why):
             tally.unsaved += 1

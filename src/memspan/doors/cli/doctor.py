@@ -69,6 +69,7 @@ def _repair(memory: Path) -> dict[str, Json]:
         "damaged_file": str(made.quarantined_path),
         "saved": made.saved,
         "lost": list(made.lost),
+        "renamed_scopes": list(made.renamed),
     }
 
 

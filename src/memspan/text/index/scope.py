@@ -9,6 +9,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from memspan.core.errors import DamagedFile
 from memspan.core.protocols import Embedder
 from memspan.core.records import MAX_TEXT_CHARS, ROLES
 from memspan.text.index.columns import Column
@@ -31,11 +32,14 @@ class ScopeIndex:
     """
 
     def __init__(self, store: SqliteStore, scope: str, embedders: Sequence[tuple[Embedder, int]]) -> None:
-        self.store, self.scope = store, scope
+        self.store, self.scope, self._embedders = store, scope, tuple(embedders)
+        self._clear()
+
+    def _clear(self) -> None:
         self.lexical = Lexical()
         self.flats = {
             embedder.name: (key, Flat(embedder.dim, _kappa(embedder), remove_common=embedder.remove_common))
-            for embedder, key in embedders
+            for embedder, key in self._embedders
         }
         self.heads = Heads()
         self.years: set[int] = set()
@@ -96,11 +100,18 @@ class ScopeIndex:
         return len(self._seq) - 1
 
     def refresh(self) -> None:
-        """Take in what was written since the last time, by this process or another."""
+        """Take in what was written since the last time, by this process or another.
+
+        Raises DamagedFile where a row holds what it cannot hold; the index then begins anew at the next refresh.
+        """
         if (version := self.store.version()) == self._version:
             return
-        with self.store.snapshot():
-            self._take(self.store.scan(self.scope, int(self.seq[-1])))
+        try:
+            with self.store.snapshot():
+                self._take(self.store.scan(self.scope, int(self.seq[-1])))
+        except (TypeError, ValueError, OverflowError) as why:  # a flipped bit made another type of a value
+            self._clear()
+            raise DamagedFile(self.store.path, f"a row holds what it cannot hold: {why}") from why
         self._version = version
 
     def written(self) -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Literal
 
 import apsw
@@ -168,8 +169,20 @@ def _check_format(connection: apsw.Connection, path: Path, read_only: bool) -> N
         raise StoreError(path, "is empty or of an older format; open it once without read_only")
     if found < schema.FORMAT:
         _raise_format(connection)
-    if not read_only and connection.pragma("journal_mode") != "wal":
-        connection.execute("PRAGMA journal_mode=WAL")
+    if not read_only:
+        _log_ahead(connection)
+
+
+def _log_ahead(connection: apsw.Connection) -> None:
+    """Turn the write-ahead log on; SQLite does not wait here for others who do the same, so we do."""
+    last = monotonic() + BUSY_S
+    while connection.pragma("journal_mode") != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except apsw.BusyError:
+            if monotonic() > last:
+                raise
+            sleep(0.01)
 
 
 def _raise_format(connection: apsw.Connection) -> None:

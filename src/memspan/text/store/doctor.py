@@ -28,6 +28,7 @@ def _sound_vector(row: Row) -> bool:
 
 
 _CHECKED: tuple[tuple[str, str, Callable[[Row], bool]], ...] = (
+    ("setting", "key, value, crc", rows.intact),
     ("scope", "path, crc", rows.intact),
     ("turn", rows.TURN_COLUMNS, rows.intact),
     ("unit", "scope, turn, bag, head, marks, chars, crc", rows.intact),
@@ -73,12 +74,14 @@ class Repair:
     new_path: the sound file, in the old place;  quarantined_path: the damaged one, beside it
 
     saved: turns in the new file;  lost: ids (or row numbers) of turns that could not be read
+    renamed: scopes whose name was lost, by the name they have now
     """
 
     new_path: Path
     quarantined_path: Path
     saved: int
     lost: tuple[str, ...]
+    renamed: tuple[str, ...]
 
 
 def check(store: SqliteStore) -> Health:
@@ -159,6 +162,12 @@ def _key(table: str, row: Row) -> str:
 
 
 def _gaps(connection: apsw.Connection) -> Iterator[Problem]:
+    try:
+        counters = {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_sequence")}
+        if "turn" not in counters and connection.execute("SELECT EXISTS (SELECT 1 FROM turn)").get:
+            yield Problem("sqlite_sequence", "turn", "the counter of turns is lost", False)
+    except (apsw.CorruptError, UnicodeDecodeError) as why:
+        yield Problem("sqlite_sequence", "", f"cannot be read ({why})", False)
     for query, what, repairable in (
         ("SELECT id FROM turn LEFT JOIN unit ON unit.scope = turn.scope AND unit.turn = seq WHERE unit.turn IS NULL",
          "is not in the index", True),
@@ -183,7 +192,7 @@ def repair(path: Path, progress: Progress | None = None) -> Repair:
     try:
         with translated(path):
             _copy(path, work)
-            lost = _salvage(work, fresh, progress)
+            lost, renamed = _salvage(work, fresh, progress)
     except BaseException:
         _remove(fresh)
         raise
@@ -195,7 +204,7 @@ def repair(path: Path, progress: Progress | None = None) -> Repair:
             os.replace(f"{path}{suffix}", f"{kept}{suffix}")
     _remove(path)  # only the lock file -shm is left of it, and it holds no data
     os.replace(fresh, path)
-    return Repair(path, kept, saved, lost)
+    return Repair(path, kept, saved, lost, renamed)
 
 
 def _copy(path: Path, work: Path) -> None:
@@ -230,7 +239,8 @@ def _mend_first_page(work: Path) -> None:
         file.write(page)
 
 
-def _salvage(work: Path, fresh: Path, progress: Progress | None) -> tuple[str, ...]:
+def _salvage(work: Path, fresh: Path, progress: Progress | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Copy what can be read; ids of lost turns, new names of scopes that lost theirs."""
     damaged = apsw.Connection(str(work))
     try:
         damaged.execute("PRAGMA cell_size_check=ON")
@@ -242,15 +252,26 @@ def _salvage(work: Path, fresh: Path, progress: Progress | None) -> tuple[str, .
             for table in _COPIED:
                 if table in tables:
                     _copy_table(damaged, new, table, progress)
+            renamed = _adopt(new)
             lost = _lost(damaged, new)
             new.execute("DELETE FROM unit WHERE turn NOT IN (SELECT seq FROM turn)")
             new.execute("DELETE FROM vector WHERE turn NOT IN (SELECT seq FROM turn)")
             new.execute("COMMIT")
         finally:
             new.close()
-        return lost
+        return lost, renamed
     finally:
         damaged.close()
+
+
+def _adopt(new: apsw.Connection) -> tuple[str, ...]:
+    """Give turns whose scope's name was lost one to be found under: recovered-1, recovered-2, ..."""
+    query = "SELECT DISTINCT scope FROM turn WHERE scope NOT IN (SELECT key FROM scope)"
+    found: list[Row] = new.execute(query).fetchall()
+    orphans = {key: f"recovered-{key}" for (key,) in found}
+    for key, path in orphans.items():
+        new.execute("INSERT INTO scope (key, path, crc) VALUES (?, ?, ?)", (key, path, rows.checksum(path)))
+    return tuple(orphans.values())
 
 
 def _tables(connection: apsw.Connection, path: Path) -> set[str]:

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -232,8 +233,8 @@ class SqliteStore:
     def set_setting(self, name: str, value: str) -> None:
         with self._write() as connection:
             connection.execute(
-                "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                (name, value),
+                "INSERT OR REPLACE INTO setting (key, value, crc) VALUES (?, ?, ?)",
+                (name, value, rows.checksum(name, value)),
             )
 
     # -- reading
@@ -244,7 +245,7 @@ class SqliteStore:
             found = secrets.token_hex(16)
             if not self.read_only:
                 self.set_setting("secret", found)
-        return bytes.fromhex(found)
+        return blake2b(found.encode(), digest_size=16).digest()
 
     def setting(self, name: str) -> str | None:
         with self._use() as connection:

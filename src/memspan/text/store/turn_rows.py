@@ -13,6 +13,10 @@ from memspan.text.store.rows import Derived
 
 Item = TypeVar("Item")
 VECTOR = "INSERT OR REPLACE INTO vector (scope, embedder, turn, half, crc) VALUES (?, ?, ?, ?, ?)"
+# of the counter and the rows: a damaged counter must not give a number twice
+_HIGHEST = """
+SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'turn'), 0), coalesce((SELECT max(seq) FROM turn), 0))
+"""
 UNIT = "INSERT OR REPLACE INTO unit (scope, turn, bag, head, marks, chars, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -53,7 +57,7 @@ def add(
 ) -> Applied:
     """Write those turns that are not there yet, with what was derived from them. Raises DuplicateId."""
     seqs = _present(connection, scope, turns)
-    following = 1 + (connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'turn'").get or 0)
+    following = 1 + connection.execute(_HIGHEST).get
     fresh: list[tuple[int, Turn, Derived]] = []
     for turn, part in zip(turns, parts, strict=True):
         if turn.id not in seqs:
