@@ -283,7 +283,9 @@ class Memory:
         )
 
     def export(self, path: str | os.PathLike[str]) -> int:
-        """Write all turns as JSON lines (the schema `remember` reads); how many."""
+        """Write all turns as JSON lines (the schema `remember` reads); how many. Raises UsageError for its own file."""
+        if Path(path).exists() and os.path.samefile(path, self._store.path):
+            raise UsageError(f"{path} is the memory itself; export into another file")
         count = 0
         with Path(path).open("w", encoding="utf-8") as file:
             for turn in self.turns():
@@ -300,7 +302,17 @@ class Memory:
 
     def rebuild(self, progress: Progress | None = None) -> int:
         """Make everything derived anew from the turns of this scope; how many turns."""
-        return self._again(units=True, progress=progress)
+        done, after = 0, 0
+        with self._lock:
+            total = self._store.counts(self.scope).turns
+            while turns := self._store.numbered(self.scope, after):
+                entries = _numbered(turns, self._embedders)
+                self._store.put_derived(self.scope, entries, self._keys, units=True)
+                done, after = done + len(turns), turns[-1][0]
+                if progress is not None:
+                    progress(done, total)
+            self._forget_index()
+        return done
 
     def reembed(self, progress: Progress | None = None) -> int:
         """Embed the turns that the present embedders have not seen, drop other embedders' vectors; how many were made.
@@ -312,8 +324,7 @@ class Memory:
             total = max(self.stats().without_vector.values(), default=0)
             for embedder, key in zip(self._embedders, self._keys, strict=True):
                 while turns := self._store.without_vector(self.scope, key, _BATCH):
-                    parts = derive([turn for _, turn in turns], [embedder])
-                    entries = [(seq, part) for (seq, _), part in zip(turns, parts, strict=True)]
+                    entries = _numbered(turns, [embedder])
                     self._store.put_derived(self.scope, entries, [key], units=False)
                     done += len(turns)
                     if progress is not None:
@@ -322,20 +333,12 @@ class Memory:
             self._forget_index()
         return done
 
-    def _again(self, *, units: bool, progress: Progress | None) -> int:
-        done, after = 0, 0
-        with self._lock:
-            total = self._store.counts(self.scope).turns
-            while turns := self._store.numbered(self.scope, after):
-                parts: list[Derived] = derive([turn for _, turn in turns], self._embedders)
-                entries = [(seq, part) for (seq, _), part in zip(turns, parts, strict=True)]
-                self._store.put_derived(self.scope, entries, self._keys, units=units)
-                done, after = done + len(turns), turns[-1][0]
-                if progress is not None:
-                    progress(done, total)
-            self._forget_index()
-        return done
-
     def _forget_index(self) -> None:
         self._index = ScopeIndex(self._store, self.scope, list(zip(self._embedders, self._keys, strict=True)))
         self._answerer = self._answerer.on(self._index)
+
+
+def _numbered(turns: Sequence[tuple[int, Turn]], embedders: Sequence[Embedder]) -> list[tuple[int, Derived]]:
+    """What is derived from stored turns, with their row numbers."""
+    parts = derive([turn for _, turn in turns], embedders)
+    return [(seq, part) for (seq, _), part in zip(turns, parts, strict=True)]
