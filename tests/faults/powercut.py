@@ -61,6 +61,8 @@ class Recorder(apsw.VFS):
     def xDelete(self, filename, syncdir):
         super().xDelete(filename, syncdir)
         self.trace.events.append(Write(Path(filename).name, "delete"))
+        if syncdir:
+            self.trace.events.append(Path(filename).name)
 
 
 class RecordedFile(apsw.VFSFile):

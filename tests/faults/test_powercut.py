@@ -95,3 +95,11 @@ def test_long_mixed_workloads_survive(seed, monkeypatch):
     print(f"power cut, seed {seed}: {found.states:,} states in {found.seconds:.1f} s, {found.failures} failures")
     assert found.states > 1_000
     assert found.failures == 0, found.bad
+
+
+def test_the_journal_of_the_first_opening_is_gone_for_good(tmp_path):
+    """Its removal is synced: brought back by a cut, it would roll the file back under the log."""
+    with recording() as trace:
+        play(tmp_path / "live.mem", SHORT, trace.events.append)
+    gone = trace.events.index(Write("live.mem-journal", "delete"))
+    assert trace.events[gone + 1] == "live.mem-journal"
