@@ -10,6 +10,9 @@ if TYPE_CHECKING:  # type checkers see the names, the interpreter does not load 
     from memspan.core import errors as errors
     from memspan.core.budget import Budget as Budget
     from memspan.core.budget import Cost as Cost
+    from memspan.core.changes import Change as Change
+    from memspan.core.changes import Patch as Patch
+    from memspan.core.changes import State as State
     from memspan.core.records import Hit as Hit
     from memspan.core.records import Link as Link
     from memspan.core.records import Recall as Recall
@@ -23,17 +26,23 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Budget": "core.budget",
+    "Change": "core.changes",
     "Cost": "core.budget",
     "Hit": "core.records",
     "Link": "core.records",
     "Memory": "text.memory",
+    "Patch": "core.changes",
     "Recall": "core.records",
     "Record": "core.records",
+    "State": "core.changes",
     "Turn": "core.records",
     "load": "core.registry",
     "methods": "core.registry",
 }
-__all__ = ["Budget", "Cost", "Hit", "Link", "Memory", "Recall", "Record", "Turn", "errors", "load", "methods"]
+__all__ = [
+    *("Budget", "Change", "Cost", "Hit", "Link", "Memory", "Patch", "Recall", "Record", "State", "Turn"),
+    *("errors", "load", "methods"),
+]
 
 
 def __getattr__(name: str) -> object:

@@ -3,8 +3,8 @@
 import pytest
 
 from memspan import Link, Memory, Record, Turn, load
+from memspan.core.changes import Change
 from memspan.core.errors import BadScope, BadText, DuplicateId, UnknownId, UsageError
-from memspan.core.records import Change
 
 
 @pytest.fixture

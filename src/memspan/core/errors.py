@@ -8,6 +8,9 @@ MemspanError
 │   ├── BadTime                    a time that cannot be read
 │   ├── BadText                    NUL, a lone surrogate, nothing at all, or too long
 │   ├── DuplicateId                one id, two different contents
+│   ├── Held                       it may not be forgotten
+│   ├── NotConfirmed               forgetting by a question needs a second word
+│   ├── CannotUndo                 forgotten, or changed again since
 │   └── MalformedFile              a file to read in breaks at a stated line
 ├── MissingExtra (ImportError)     an optional part is not installed
 ├── MissingModel                   a model file was not built yet
@@ -87,6 +90,34 @@ class DuplicateId(UsageError):
             f"id {wanted!r} is already taken by a turn with other content; turns never change: "
             "leave id out, or use a new one"
         )
+
+
+class Held(UsageError):
+    """Something on hold was to be forgotten; nothing was."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self.ids = tuple(ids)
+        super().__init__(
+            f"on hold, may not be forgotten: {', '.join(self.ids[:5])}; release(id) first. Nothing was forgotten"
+        )
+
+
+class NotConfirmed(UsageError):
+    """Forgetting by a question takes two calls, so that what goes was seen before."""
+
+    def __init__(self, items: int, digest: str) -> None:
+        self.items, self.digest = items, digest
+        super().__init__(
+            f"{items} would be forgotten; look at forget(..., dry_run=True), then call again with confirm={digest!r}"
+        )
+
+
+class CannotUndo(UsageError):
+    """An operation that cannot be taken back; nothing was changed."""
+
+    def __init__(self, operation: int, why: str) -> None:
+        self.operation, self.why = operation, why
+        super().__init__(f"operation {operation} cannot be undone: {why}")
 
 
 class MalformedFile(UsageError):

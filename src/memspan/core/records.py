@@ -1,4 +1,4 @@
-"""The words of memory: turns, records, links, changes, and what a recall returns."""
+"""The words of memory: turns, records, links, and what a recall returns."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -17,6 +17,7 @@ MAX_META_CHARS = 100_000
 Role = Literal["user", "assistant", "system", "tool"]
 ROLES: tuple[Role, ...] = ("user", "assistant", "system", "tool")
 Status = Literal["active", "superseded", "archived", "quarantined"]
+STATUSES: tuple[Status, ...] = ("active", "superseded", "archived", "quarantined")
 Json = Any  # what json.dumps takes
 
 _NOTHING: Mapping[str, Json] = MappingProxyType({})
@@ -176,17 +177,6 @@ class Link:
     weight: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """An operation on memory, as data. A store applies a list of them in one transaction.
-
-    op: "add" puts a turn, record or link there; adding the same turn again changes nothing
-    """
-
-    op: Literal["add"]
-    item: Turn | Record | Link
-
-
 class Arm(NamedTuple):
     """What one arm of recall said of a hit: its raw score, its rank (1 = best) and what it added to the sum."""
 
@@ -198,10 +188,13 @@ class Arm(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """A recalled turn.
+    """A recalled turn or record.
 
     score: the fused score, in standard deviations above the scope's mean
     why: what each arm said;  sources: ids of the turns it rests on;  tokens: what it costs in the context
+    kind: turn, or the record's kind;  trust: of its source [0..1]
+    status: active, or superseded: something newer holds;  until: until when it held [s], None = it still holds
+    heir: id of what replaced it;  contradicts: ids of hits that say otherwise
     """
 
     id: str
@@ -217,6 +210,12 @@ class Hit:
     why: tuple[Arm, ...]
     tokens: int
     meta: Mapping[str, Json] = field(default_factory=lambda: _NOTHING)
+    kind: str = "turn"
+    trust: float = 1.0
+    status: Status = "active"
+    until: float | None = None
+    heir: str = ""
+    contradicts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +251,8 @@ class Remembered:
     """What remember did.
 
     ids: one per turn given, in order;  added: how many are new;  known: how many were there already
+    refused: ids not stored because the same words were forgotten here;  quarantined: ids stored but kept out of recall
+    redacted: ids stored with secrets blacked out
     cost: bytes of text added, seconds it took
     """
 
@@ -259,3 +260,6 @@ class Remembered:
     added: int
     known: int
     cost: Cost
+    refused: tuple[str, ...] = ()
+    quarantined: tuple[str, ...] = ()
+    redacted: tuple[str, ...] = ()

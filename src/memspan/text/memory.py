@@ -11,11 +11,12 @@ from time import perf_counter
 from types import TracebackType
 
 from memspan.core.budget import Budget, Cost
+from memspan.core.changes import Change
 from memspan.core.clock import Clock, When, now, seconds
 from memspan.core.errors import BadText, UsageError
 from memspan.core.ids import check_scope, turn_id
 from memspan.core.protocols import Embedder, Progress
-from memspan.core.records import Change, Json, Link, Recall, Record, Remembered, Role, Turn, stored_turn
+from memspan.core.records import Json, Link, Recall, Record, Remembered, Role, Turn, stored_turn
 from memspan.core.registry import load
 from memspan.core.tokens import CountTokens, estimate
 from memspan.text.index.entry import derive

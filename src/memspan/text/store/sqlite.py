@@ -16,9 +16,10 @@ from typing import Any
 
 import apsw
 
+from memspan.core.changes import Change
 from memspan.core.errors import ClosedStore, DamagedFile, StoreError, UnknownId
 from memspan.core.protocols import Embedder
-from memspan.core.records import Change, Link, Record, Turn
+from memspan.core.records import Link, Record, Turn
 from memspan.text.store import record_rows, rows, schema, turn_rows
 from memspan.text.store.connection import Durability, connect, translated
 from memspan.text.store.rows import Derived, TurnRow, UnitRow
