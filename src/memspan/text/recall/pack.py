@@ -3,10 +3,13 @@
 Walk down the ranking and skip what does not fit, never stop: stopping at the first unit that does not fit costs 16 to
 28 points of evidence at 500 tokens where turns are long. Skip too what costs more than max(160 tokens, 40 % of the
 budget): one long answer would push out a handful of facts.
+
+A source less trusted than the assistant gets one item and a quarter of the budget while there is evidence of more
+trust: whoever plants two hundred copies of a sentence gets one of them in. Where nothing else is there, it gets all.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +17,33 @@ from numpy.typing import NDArray
 from memspan.core.records import Turn
 from memspan.core.tokens import CHARS_PER_TOKEN, CountTokens, estimate
 from memspan.text.recall import context
+from memspan.text.recall.context import Note
 from memspan.text.recall.setting import Setting
+from memspan.text.safety.lookalikes import folded
+from memspan.text.safety.trust import AGENT, source_of, trust_of
 
 LEAST_AROUND = 5  # characters of a citation and the line's end
 MOST_CHARS_PER_TOKEN = 16  # of any tokenizer, on any text worth remembering
+SOURCE_SHARE = 0.25  # of the budget, for one source that is less trusted than the assistant
+DOUBTED_SHARE = 0.5  # of the budget, for all such sources together
+
+NoteOf = Callable[[int, Turn], Note]
+"""What is said of a unit beside its text."""
+Against = Callable[[int], Collection[int]]
+"""Units that a unit does not agree with."""
+
+
+def note_of_turn(unit: int, turn: Turn) -> Note:
+    """What a turn alone tells: its role, its trust and where it came from."""
+    return Note(
+        role=turn.role,
+        trust=trust_of(turn.role, turn.meta),
+        source=source_of(turn.role, turn.speaker, turn.meta),
+    )
+
+
+def _nothing(unit: int) -> Collection[int]:
+    return ()
 
 
 @dataclass(slots=True)
@@ -25,13 +51,22 @@ class Packer:
     """Fills a budget of tokens, counting what each item adds to the rendered block.
 
     tokens: the budget, None = no limit;  count_tokens: the counter;  setting: gives the limits
+    note_of: what an item's label says;  against: which units contradict each other
+    contradicts: after the walk, numbers of the items packed earlier that a unit does not agree with, where there are
     """
 
     tokens: int | None
     count_tokens: CountTokens
     setting: Setting
+    note_of: NoteOf = note_of_turn
+    against: Against = _nothing
     spent: int = 0
+    contradicts: dict[int, tuple[int, ...]] = field(default_factory=dict)
     _days: set[str] = field(default_factory=set)
+    _numbers: dict[int, int] = field(default_factory=dict)
+    _sources: set[str] = field(default_factory=set)
+    _doubted: int = 0
+    _trusted: bool = False
 
     def __post_init__(self) -> None:
         self.spent = self.count_tokens(context.FENCE)
@@ -43,7 +78,8 @@ class Packer:
             room = min(room, int(self.setting.standing_share * self.tokens))
         first = True
         for number, (unit, turn) in enumerate(turns, start=1):
-            cost = self.count_tokens(context.line(f"s{number}", turn.speaker, turn.text))
+            note = self.note_of(unit, turn)
+            cost = self.count_tokens(context.line(f"s{number}", turn.speaker, turn.text, note))
             heading = self.count_tokens(f"{context.STANDING}\n") if first else 0
             if cost > room or not self._fits(cost + heading):
                 continue
@@ -59,20 +95,58 @@ class Packer:
         return (chars + LEAST_AROUND) // per_token <= min(self.tokens - self.spent, self._most())
 
     def walk(self, ranked: Iterable[tuple[int, Turn]], limit: int | None) -> Iterator[tuple[int, Turn, int]]:
-        """(unit, turn, tokens) of what is packed, best first, at most `limit`."""
-        packed = 0
+        """(unit, turn, tokens) of what is packed, best first, at most `limit`.
+
+        What a doubted source has beyond its share comes last, and within a budget only where nothing trusted came.
+        """
+        waiting: list[tuple[int, Turn]] = []
         for unit, turn in ranked:
-            if packed == limit:
+            if len(self._numbers) == limit:
                 return
-            cost = self.count_tokens(context.line(packed + 1, turn.speaker, turn.text))
-            heading = context.day(turn.at)
-            whole = cost + (0 if heading in self._days else self.count_tokens(f"{heading}\n"))
-            if self._dear(cost) or not self._fits(whole):
-                continue
-            self._days.add(heading)
-            self.spent += whole
-            packed += 1
-            yield unit, turn, cost
+            note = self.note_of(unit, turn)
+            if note.trust < AGENT and self._is_over(unit, turn, note):
+                waiting.append((unit, turn))
+            elif (cost := self._put(unit, turn, note)) is not None:
+                yield unit, turn, cost
+        if self.tokens is not None and self._trusted:
+            return
+        for unit, turn in waiting:
+            if len(self._numbers) == limit:
+                return
+            if (cost := self._put(unit, turn, self.note_of(unit, turn))) is not None:
+                yield unit, turn, cost
+
+    def _is_over(self, unit: int, turn: Turn, note: Note) -> bool:
+        """Whether the item is more than its source may have while there is trusted evidence."""
+        if folded(note.source) in self._sources:
+            return True
+        if self.tokens is None:
+            return False
+        cost = self.count_tokens(context.line(len(self._numbers) + 1, turn.speaker, turn.text, note))
+        return cost > SOURCE_SHARE * self.tokens or self._doubted + cost > DOUBTED_SHARE * self.tokens
+
+    def _put(self, unit: int, turn: Turn, note: Note) -> int | None:
+        """The tokens of the item, now packed; None where it is too dear or does not fit."""
+        number = len(self._numbers) + 1
+        against = tuple(sorted(self._numbers[other] for other in self.against(unit) if other in self._numbers))
+        if against:
+            note = replace(note, contradicts=against)
+        cost = self.count_tokens(context.line(number, turn.speaker, turn.text, note))
+        heading = context.day(turn.at)
+        whole = cost + (0 if heading in self._days else self.count_tokens(f"{heading}\n"))
+        if self._dear(cost) or not self._fits(whole):
+            return None
+        self._days.add(heading)
+        self.spent += whole
+        self._numbers[unit] = number
+        if against:
+            self.contradicts[unit] = against
+        if note.trust < AGENT:
+            self._sources.add(folded(note.source))
+            self._doubted += cost
+        else:
+            self._trusted = True
+        return cost
 
     def _fits(self, cost: int) -> bool:
         return self.tokens is None or self.spent + cost <= self.tokens
