@@ -29,8 +29,8 @@ DOUBTED_SHARE = 0.5  # of the budget, for all such sources together
 
 NoteOf = Callable[[int, Turn], Note]
 """What is said of a unit beside its text."""
-Against = Callable[[int], Collection[int]]
-"""Units that a unit does not agree with."""
+Against = Callable[[Turn], Collection[str]]
+"""Ids of turns that a turn does not agree with."""
 
 
 def note_of_turn(unit: int, turn: Turn) -> Note:
@@ -42,7 +42,7 @@ def note_of_turn(unit: int, turn: Turn) -> Note:
     )
 
 
-def _nothing(unit: int) -> Collection[int]:
+def _nothing(turn: Turn) -> Collection[str]:
     return ()
 
 
@@ -51,8 +51,7 @@ class Packer:
     """Fills a budget of tokens, counting what each item adds to the rendered block.
 
     tokens: the budget, None = no limit;  count_tokens: the counter;  setting: gives the limits
-    note_of: what an item's label says;  against: which units contradict each other
-    contradicts: after the walk, numbers of the items packed earlier that a unit does not agree with, where there are
+    note_of: what an item's label says;  against: which turns contradict each other
     """
 
     tokens: int | None
@@ -61,9 +60,8 @@ class Packer:
     note_of: NoteOf = note_of_turn
     against: Against = _nothing
     spent: int = 0
-    contradicts: dict[int, tuple[int, ...]] = field(default_factory=dict)
     _days: set[str] = field(default_factory=set)
-    _numbers: dict[int, int] = field(default_factory=dict)
+    _numbers: dict[str, int] = field(default_factory=dict)
     _sources: set[str] = field(default_factory=set)
     _doubted: int = 0
     _trusted: bool = False
@@ -104,19 +102,19 @@ class Packer:
             if len(self._numbers) == limit:
                 return
             note = self.note_of(unit, turn)
-            if note.trust < AGENT and self._is_over(unit, turn, note):
+            if note.trust < AGENT and self._is_over(turn, note):
                 waiting.append((unit, turn))
-            elif (cost := self._put(unit, turn, note)) is not None:
+            elif (cost := self._put(turn, note)) is not None:
                 yield unit, turn, cost
         if self.tokens is not None and self._trusted:
             return
         for unit, turn in waiting:
             if len(self._numbers) == limit:
                 return
-            if (cost := self._put(unit, turn, self.note_of(unit, turn))) is not None:
+            if (cost := self._put(turn, self.note_of(unit, turn))) is not None:
                 yield unit, turn, cost
 
-    def _is_over(self, unit: int, turn: Turn, note: Note) -> bool:
+    def _is_over(self, turn: Turn, note: Note) -> bool:
         """Whether the item is more than its source may have while there is trusted evidence."""
         if folded(note.source) in self._sources:
             return True
@@ -125,10 +123,10 @@ class Packer:
         cost = self.count_tokens(context.line(len(self._numbers) + 1, turn.speaker, turn.text, note))
         return cost > SOURCE_SHARE * self.tokens or self._doubted + cost > DOUBTED_SHARE * self.tokens
 
-    def _put(self, unit: int, turn: Turn, note: Note) -> int | None:
+    def _put(self, turn: Turn, note: Note) -> int | None:
         """The tokens of the item, now packed; None where it is too dear or does not fit."""
         number = len(self._numbers) + 1
-        against = tuple(sorted(self._numbers[other] for other in self.against(unit) if other in self._numbers))
+        against = tuple(sorted(self._numbers[id] for id in self.against(turn) if id in self._numbers))
         if against:
             note = replace(note, contradicts=against)
         cost = self.count_tokens(context.line(number, turn.speaker, turn.text, note))
@@ -138,9 +136,7 @@ class Packer:
             return None
         self._days.add(heading)
         self.spent += whole
-        self._numbers[unit] = number
-        if against:
-            self.contradicts[unit] = against
+        self._numbers[turn.id] = number
         if note.trust < AGENT:
             self._sources.add(folded(note.source))
             self._doubted += cost
