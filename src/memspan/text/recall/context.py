@@ -51,8 +51,8 @@ _PICTURE = re.compile(r"(?<=!)\[|<(?=\s*(?i:img|iframe|object|embed|video|audio|
 _ODD = re.compile(f"[{UNSEEN}\n\r{_BRACKETS}\ufe00-\ufe0f]|!?\\[(?=/?[A-Zg!])|!\\[")
 _BREAK = re.compile(r"\r\n?|\n")
 _LABEL = (
-    r"(?:derived: [^()\n]{1,60}|(?:tool|import|unknown)(?:: [^()\n]{1,60})?|suspect|superseded|archived|until \d{4}-\d\d-\d\d"
-    r"|contradicts \[\d+\](?:, \[\d+\])*)"
+    r"(?:derived: [^()\n]{1,60}|(?:tool|import|unknown)(?:: [^()\n]{1,60})?|suspect|superseded|archived"
+    r"|until \d{4}-\d\d-\d\d|contradicts \[\d+\](?:, \[\d+\])*)"
 )
 _SPEAKER = rf"[^\n]{{1,{MAX_SPEAKER_CHARS + 2}}}?"
 _SPOKEN = re.compile(rf"\({_LABEL}\) |{_SPEAKER}: ")
