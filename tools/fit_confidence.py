@@ -21,6 +21,7 @@ from memspan import Memory
 from memspan.bench import datasets
 from memspan.bench.cases import Case, Question
 from memspan.bench.files import find
+from memspan.text.index.fates import Moment
 from memspan.text.recall import confidence
 
 _SETS = "locomo beam-100k beam-500k knowme-d3 lifebench madial-en prefeval hotpotqa 2wiki musique"
@@ -39,7 +40,7 @@ def asked(memory: Memory, question: Question) -> tuple[list[float], int] | None:
     """Features of a recall, and whether gold is among the ten best."""
     answerer, index = memory._answerer, memory._index
     index.refresh()
-    ranking = answerer.ranking(question.text)
+    ranking = answerer.ranking(question.text, answerer.index.view(Moment(0.0)))
     if not len(ranking.units):
         return None
     turns = index.store.fetch(index.scope, index.seq[ranking.units[: confidence.TOP]].tolist())

@@ -9,7 +9,10 @@ from tests.house.source import functions, modules
 import memspan
 from memspan.core import errors
 
-PUBLIC = ["Budget", "Cost", "Hit", "Link", "Memory", "Recall", "Record", "Turn", "errors", "load", "methods"]
+PUBLIC = [
+    *("Budget", "Change", "Cost", "Hit", "Link", "Memory", "Patch", "Recall", "Record", "State", "Turn"),
+    *("errors", "load", "methods"),
+]
 
 
 def test_the_public_names_are_these():

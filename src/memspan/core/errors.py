@@ -17,6 +17,7 @@ MemspanError
 └── StoreError                     the file, the disk or another process
     ├── NotAMemory                 a file, but not one of ours
     ├── NewerFormat                written by a later memspan
+    ├── WrongKey                   the key does not fit: another one, none, or one is missing
     ├── DamagedFile                ours, but its content is broken
     ├── ReadOnlyStore              no right to write here
     ├── DiskFull                   no room; nothing was lost
@@ -129,11 +130,12 @@ class MalformedFile(UsageError):
 
 
 class MissingExtra(MemspanError, ImportError):
-    """An optional part is not installed."""
+    """An optional part is not installed. `install` is what installs it."""
 
-    def __init__(self, extra: str, what: str) -> None:
+    def __init__(self, extra: str, what: str, install: str = "") -> None:
         self.extra = extra
-        super().__init__(f'{what} needs the extra [{extra}]: pip install "memspan[{extra}]"')
+        self.install = install or f'pip install "memspan[{extra}]"'
+        super().__init__(f"{what}: {install}" if install else f"{what} needs the extra [{extra}]: {self.install}")
 
 
 class MissingModel(MemspanError):
@@ -165,6 +167,13 @@ class NewerFormat(StoreError):
     def __init__(self, path: str | Path, found: int, known: int) -> None:
         self.found, self.known = found, known
         super().__init__(path, f"format {found}, but this memspan reads up to {known}; upgrade memspan")
+
+
+class WrongKey(StoreError):
+    """The key does not fit the file; nothing was changed. The key itself is in no message."""
+
+    def __init__(self, path: str | Path, why: str) -> None:
+        super().__init__(path, f"{why}; nothing was changed")
 
 
 class DamagedFile(StoreError):

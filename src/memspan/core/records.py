@@ -195,6 +195,7 @@ class Hit:
     kind: turn, or the record's kind;  trust: of its source [0..1]
     status: active, or superseded: something newer holds;  until: until when it held [s], None = it still holds
     heir: id of what replaced it;  contradicts: ids of hits that say otherwise
+    suspect: it reads like an instruction to a model, from somebody who may not give one
     """
 
     id: str
@@ -216,6 +217,7 @@ class Hit:
     until: float | None = None
     heir: str = ""
     contradicts: tuple[str, ...] = ()
+    suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

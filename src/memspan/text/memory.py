@@ -20,6 +20,7 @@ from memspan.core.records import Json, Link, Recall, Record, Remembered, Role, T
 from memspan.core.registry import load
 from memspan.core.tokens import CountTokens, estimate
 from memspan.text.index.entry import derive
+from memspan.text.index.fates import Moment
 from memspan.text.index.scope import ScopeIndex
 from memspan.text.read.jsonl import as_line
 from memspan.text.recall import setting as settings
@@ -66,10 +67,12 @@ class Memory:
     setting: "lite" (nothing but this package) or "full" (with MiniLM, extra [onnx]); None = what the file has
     embedders: your own instead of the setting's
     durability: "power" = on the medium when remember returns; "process" = a power cut may lose the last turns
+    key: encrypts the file; the same key opens it again (docs/concepts.md says what must be installed)
     read_only: never write;  clock: seconds since 1970;  count_tokens: an exact counter, where the model is known
 
     Safe to share between threads; many processes may open one file.
-    Raises BadScope, NotAMemory, NewerFormat, DamagedFile, ReadOnlyStore, StoreBusy, MissingExtra or MissingModel.
+    Raises BadScope, NotAMemory, NewerFormat, DamagedFile, WrongKey, ReadOnlyStore, StoreBusy, MissingExtra or
+    MissingModel.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Memory:
         setting: str | None = None,
         embedders: Sequence[Embedder] | None = None,
         durability: Durability = "power",
+        key: str | bytes | None = None,
         read_only: bool = False,
         clock: Clock = now,
         count_tokens: CountTokens = estimate,
@@ -90,7 +94,7 @@ class Memory:
             raise UsageError("give setting or embedders, not both: a setting brings its own embedders")
         if setting is not None:
             settings.named(setting)
-        self._store = SqliteStore(Path(path), durability=durability, read_only=read_only)
+        self._store = SqliteStore(Path(path), durability=durability, read_only=read_only, key=key)
         try:
             self._set_up(setting, embedders, read_only, count_tokens)
         except BaseException:
@@ -203,14 +207,16 @@ class Memory:
         fresh = [turn for turn in turns if turn.id not in known]
         parts = iter(derive(fresh, self._embedders))
         derived = [None if turn.id in known else next(parts) for turn in turns]
-        applied = self._store.apply(self.scope, [Change("add", turn) for turn in turns], derived, self._keys, moment)
+        changes = [Change("add", turn) for turn in turns]
+        applied = self._store.apply(self.scope, changes, derived, self._keys, moment, verb="remember")
         self._index.written()
-        size = sum(len(turn.text.encode()) for turn in fresh)
-        added = len(applied.added)
+        added = {wanted for _, wanted in applied.added}
+        size = sum(len(turn.text.encode()) for turn in fresh if turn.id in added)
         return Remembered(
             ids=tuple(turn.id for turn in turns),
-            added=added,
-            known=len(turns) - added,
+            added=len(added),
+            known=len(turns) - len(added) - len(applied.refused),
+            refused=applied.refused,
             cost=Cost(bytes=size, seconds=perf_counter() - began),
         )
 
@@ -222,26 +228,41 @@ class Memory:
         if any(isinstance(change.item, Turn) for change in changes):
             raise UsageError("turns go through remember(), which indexes them")
         with self._lock:
-            self._store.apply(self.scope, changes, [None] * len(changes), self._keys, seconds(self._clock()))
+            nothing = [None] * len(changes)
+            self._store.apply(self.scope, changes, nothing, self._keys, seconds(self._clock()), verb="apply")
+            self._index.written()
 
     # -- reading
 
-    def recall(self, question: str, *, tokens: int | None = 1000, limit: int | None = None) -> Recall:
+    def recall(
+        self,
+        question: str,
+        *,
+        tokens: int | None = 1000,
+        limit: int | None = None,
+        as_of: When | None = None,
+        known_at: When | None = None,
+        history: bool = False,
+    ) -> Recall:
         """Evidence on a question, best first, cited, within a budget.
 
         tokens: the rendered context costs at most so many [tokens]; None = plain ranking, nothing skipped
         limit: at most so many hits; without tokens and limit, 10
-        Raises UsageError for a negative budget or a question that is not text, or a StoreError.
+        as_of: what had happened and held at that time;  known_at: what memory knew at that time; None = now
+        history: rank what no longer holds as if it held; by default it steps back behind what replaced it
+        Raises UsageError for a negative budget or a question that is not text, BadTime, or a StoreError.
         """
         began = perf_counter()
         if not isinstance(question, str):
             raise BadText("question", f"must be text, not {type(question).__name__}")
         if limit is not None and limit < 0:
             raise UsageError(f"limit={limit}: must be zero or more")
-        budget = Budget(tokens=tokens)
+        budget, most = Budget(tokens=tokens), 10 if tokens is None and limit is None else limit
+        then, known = (None if when is None else seconds(when) for when in (as_of, known_at))
+        moment = Moment(seconds(self._clock()), then, known)
         with self._lock:
             self._index.refresh()
-            answer = self._answerer.recall(question, budget, 10 if tokens is None and limit is None else limit)
+            answer = self._answerer.recall(question, budget, most, moment, history=history)
         return replace(answer, cost=replace(answer.cost, seconds=perf_counter() - began))
 
     def get(self, id: str) -> Turn:

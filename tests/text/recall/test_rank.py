@@ -9,6 +9,7 @@ from reference import Choices, Dense, Unit, scores
 from memspan import Memory, Turn, load
 from memspan.text.embed.hashing import Hashing
 from memspan.text.index.words import words
+from memspan.text.index.fates import Moment
 from memspan.text.recall.rank import rank
 
 _WORDS = """
@@ -72,7 +73,7 @@ def totals(memory, question):
     index.refresh()
     texts = dict(enumerate((turn.text for turn in memory.turns()), start=1))
     vectors = {embedder.name: embedder.embed([question])[0]}
-    ranking = rank(index, question, setting, vectors, lambda units: texts, 10_000)
+    ranking = rank(index, question, setting, vectors, lambda units: texts, 10_000, index.view(Moment(0.0)))
     return ranking, np.array([entry[0] for entry in ranking.explain(np.arange(1, index.count + 1))])
 
 

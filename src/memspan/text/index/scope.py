@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from memspan.core.errors import DamagedFile
 from memspan.core.protocols import Embedder
-from memspan.core.records import MAX_TEXT_CHARS, ROLES
+from memspan.core.records import MAX_TEXT_CHARS, ROLES, Link
 from memspan.text.index.columns import Column
+from memspan.text.index.fates import Fates, Moment, View, folded_back
 from memspan.text.index.flat import Flat, Halves, Ints
 from memspan.text.index.heads import Heads
 from memspan.text.index.lexical import REACH, Lexical
 from memspan.text.index.words import BAG
+from memspan.text.store import past
 from memspan.text.store.rows import UnitRow
 from memspan.text.store.sqlite import SqliteStore
 
@@ -54,7 +56,12 @@ class ScopeIndex:
         self._speaker, self._user, self._marks = Column(np.int32), Column(np.bool_), Column(np.uint8)
         self._chars, self._marked = Column(np.int32), Column(np.int64)
         self._neighbours = Column(np.int32, 2 * REACH + 1)
-        self._add_columns([(0, "", "", -1, None, b"", None, 0, 0)])
+        self._seen_at = Column(np.float64)
+        self.fates = Fates()
+        self.contradictions: dict[str, set[str]] = {}
+        self._stale_links = False
+        self._log: int | None = None  # the last row of the log of changes that was taken in
+        self._add_columns([(0, "", "", -1, None, b"", None, 0, 0, 0.0, None, None)])
         self._version: int | None = None
 
     @property
@@ -66,6 +73,11 @@ class ScopeIndex:
     def at(self) -> NDArray[np.float64]:
         """When it happened [s], NaN where not known."""
         return self._at.view
+
+    @property
+    def seen_at(self) -> NDArray[np.float64]:
+        """When memory learned it [s]."""
+        return self._seen_at.view
 
     @property
     def speaker(self) -> NDArray[np.int32]:
@@ -110,11 +122,51 @@ class ScopeIndex:
             return
         try:
             with self.store.snapshot(), _collector_at_rest():
+                changed = self._changed()
                 self._take(self.store.scan(self.scope, int(self.seq[-1])))
+                self._take_states(changed)
         except (TypeError, ValueError, OverflowError) as why:  # a flipped bit made another type of a value
             self._clear()
             raise DamagedFile(self.store.path, f"a row holds what it cannot hold: {why}") from why
         self._version = version
+
+    def _changed(self) -> list[int] | None:
+        """Seqs of turns whose state changed since the last time, None = all; begins anew where something was erased."""
+        if self._log is None:
+            return None
+        tail = past.after(self.store, self.scope, self._log)
+        if any(row.op == "erase" for row in tail):
+            self._clear()
+            return None
+        self._stale_links |= any(row.kind == "link" for row in tail)
+        self._log = tail[-1].seq if tail else self._log
+        return [row.first for row in tail if row.op == "set" and row.kind == "turn"]
+
+    def _take_states(self, changed: list[int] | None) -> None:
+        """Take in what has become of turns. changed: seqs, None = all"""
+        if changed is None:
+            self._log = past.head(self.store, self.scope)
+        if self._stale_links or changed is None:
+            self.contradictions = _both_ways(self.store.links(self.scope, "contradicts"))
+            self._stale_links = False
+        if changed == []:
+            return
+        for seq, state, heir in past.turn_states(self.store, self.scope, changed):
+            if unit := self.unit_of(seq):
+                self.fates.put(unit, state, self.unit_of(heir) if heir else 0)
+
+    def unit_of(self, seq: int) -> int:
+        """The unit of a row of the file, 0 where there is none."""
+        place = int(np.searchsorted(self.seq, seq))
+        return place if place < len(self._seq) and self.seq[place] == seq else 0
+
+    def view(self, moment: Moment, *, history: bool = False) -> View:
+        """The units as seen from a moment. history: whether what no longer holds keeps its place"""
+        states = None
+        if moment.known_at is not None:
+            later = past.states_before(self.store, self.scope, moment.known_at)
+            states = folded_back(self.fates.states, ((self.unit_of(seq), before) for seq, before in later))
+        return View(self.fates, moment, self.at, self.seen_at, states, history=history)
 
     def written(self) -> None:
         """This process has written: look again at the next refresh."""
@@ -144,9 +196,10 @@ class ScopeIndex:
         return self._link([self._session_of(row[1]) for row in batch], start)
 
     def _add_columns(self, batch: list[UnitRow]) -> None:
-        seqs, _, speakers, roles, times, _, _, marks, chars = zip(*batch, strict=True)
+        seqs, _, speakers, roles, times, _, _, marks, chars, seen, slots, values = zip(*batch, strict=True)
         self._seq.append(np.array(seqs, np.int64))
         self._at.append(np.array([np.nan if at is None else at for at in times], np.float64))
+        self._seen_at.append(np.array(seen, np.float64))
         self._user.append(np.array(roles) == _USER)
         start = len(self._marks)
         self._marks.append(np.array([(mark or 0) & 0xFF for mark in marks], np.uint8))
@@ -155,6 +208,10 @@ class ScopeIndex:
         self._chars.append((lengths + names).astype(np.int32))
         self._marked.append(start + np.flatnonzero((self.marks[start:] > 0) & self.user[start:]))
         self._speaker.append(np.array([self._speaker_of(name) for name in speakers], np.int32))
+        for unit, (slot, value) in enumerate(zip(slots, values, strict=True), start=start):
+            if slot is not None and value is not None:
+                at = times[unit - start]
+                self.fates.state_that(unit, slot, value, seen[unit - start] if at is None else at)
         self.years |= _years(self.at[-len(batch) :])
         neighbours = np.zeros((len(batch), 2 * REACH + 1), np.int32)
         neighbours[:, 0] = np.arange(len(self._neighbours), len(self._neighbours) + len(batch))
@@ -230,6 +287,14 @@ class _Halves:
             known = seqs[places] == wanted
             rows[places[known]] = np.frombuffer(b"".join(halves), np.float16).reshape(-1, self.dim)[known]
         return rows
+
+
+def _both_ways(links: Iterable[Link]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for link in links:
+        found.setdefault(link.source, set()).add(link.target)
+        found.setdefault(link.target, set()).add(link.source)
+    return found
 
 
 def _years(at: NDArray[np.float64]) -> set[int]:

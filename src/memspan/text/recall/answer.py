@@ -8,11 +8,13 @@ from memspan.core.budget import Budget, Cost
 from memspan.core.protocols import Embedder
 from memspan.core.records import Hit, Recall, Turn
 from memspan.core.tokens import CountTokens
+from memspan.text.index.fates import Moment, View
 from memspan.text.index.scope import ScopeIndex
 from memspan.text.recall import confidence, context
 from memspan.text.recall.pack import Packer
 from memspan.text.recall.rank import MAX_QUESTION_CHARS, Ranking, rank
 from memspan.text.recall.setting import Setting
+from memspan.text.safety.trust import trust_of
 
 _READ_AHEAD = 16
 
@@ -33,16 +35,20 @@ class Answerer:
         """The same on another index."""
         return Answerer(index, self.setting, self.embedders, self.count_tokens)
 
-    def recall(self, question: str, budget: Budget, limit: int | None) -> Recall:
-        """What memory has on a question, within the budget, at most `limit` hits."""
+    def recall(self, question: str, budget: Budget, limit: int | None, moment: Moment, *, history: bool) -> Recall:
+        """What memory has on a question, within the budget, at most `limit` hits, as seen from a moment.
+
+        history: whether what no longer holds keeps its place
+        """
         read = _Reader(self.index)
-        ranking = self.ranking(question, limit or 0, read)
+        view = self.index.view(moment, history=history)
+        ranking = self.ranking(question, view, limit or 0, read)
         read.ahead(ranking.standing)
         packer = Packer(budget.tokens, self.count_tokens, self.setting)
         pinned = ((unit, turn) for unit in ranking.standing if (turn := read.turn(unit)) is not None)
-        standing = self._hits(ranking, list(packer.standing(pinned)))
+        standing = self._hits(ranking, list(packer.standing(pinned)), view, read)
         shown = {hit.id for hit in standing} if budget.tokens is not None else set()
-        hits = self._hits(ranking, list(packer.walk(self._candidates(ranking, read, packer, shown), limit)))
+        hits = self._hits(ranking, list(packer.walk(self._candidates(ranking, read, packer, shown), limit)), view, read)
         block = context.render(hits, standing, self._secret)
         return Recall(
             question=question,
@@ -53,12 +59,12 @@ class Answerer:
             cost=Cost(tokens=self.count_tokens(block)),
         )
 
-    def ranking(self, question: str, depth: int = 0, read: "_Reader | None" = None) -> Ranking:
-        """The scope's units ranked for a question, at least `depth` of them where there are so many."""
+    def ranking(self, question: str, view: View, depth: int = 0, read: "_Reader | None" = None) -> Ranking:
+        """The scope's units in view ranked for a question, at least `depth` of them where there are so many."""
         read = read or _Reader(self.index)
         asked = question[:MAX_QUESTION_CHARS]
         vectors = {embedder.name: embedder.embed([asked])[0] for embedder in self.embedders} if self.index.count else {}
-        return rank(self.index, asked, self.setting, vectors, read.texts, max(self.setting.depth, depth))
+        return rank(self.index, asked, self.setting, vectors, read.texts, max(self.setting.depth, depth), view)
 
     def _candidates(
         self, ranking: Ranking, read: "_Reader", packer: Packer, shown: set[str]
@@ -74,9 +80,13 @@ class Answerer:
             waiting = waiting[_READ_AHEAD:]
             waiting = waiting[packer.may_fit(self.index.chars[waiting])]
 
-    def _hits(self, ranking: Ranking, items: Sequence[tuple[int, Turn, int]]) -> list[Hit]:
+    def _hits(
+        self, ranking: Ranking, items: Sequence[tuple[int, Turn, int]], view: View, read: "_Reader"
+    ) -> list[Hit]:
         if not items:
             return []
+        ids = {turn.id for _, turn, _ in items}
+        read.ahead([heir for unit, _, _ in items if (heir := ranking.heirs.get(unit))])
         explained = ranking.explain(np.array([unit for unit, _, _ in items]))
         return [
             Hit(
@@ -93,9 +103,28 @@ class Answerer:
                 why=why,
                 tokens=tokens,
                 meta=turn.meta,
+                trust=trust_of(turn.role, turn.meta),
+                status="superseded" if unit in ranking.heirs else "active",
+                until=self._until(unit, ranking, view),
+                heir=by.id if (by := read.turn(ranking.heirs.get(unit, 0))) is not None else "",
+                contradicts=tuple(sorted(self.index.contradictions.get(turn.id, _NONE) & ids)),
             )
-            for number, ((_, turn, tokens), (score, why)) in enumerate(zip(items, explained, strict=True), start=1)
+            for number, ((unit, turn, tokens), (score, why)) in enumerate(zip(items, explained, strict=True), start=1)
         ]
+
+
+    def _until(self, unit: int, ranking: Ranking, view: View) -> float | None:
+        """Until when a unit held: as its state says, else when its heir was said [s]."""
+        if unit not in ranking.heirs:
+            return None
+        heir = ranking.heirs[unit]
+        end = view.until(unit)
+        if end is None and heir:
+            end = float(self.index.seen_at[heir] if np.isnan(self.index.at[heir]) else self.index.at[heir])
+        return end
+
+
+_NONE: frozenset[str] = frozenset()
 
 
 class _Reader:
@@ -106,7 +135,7 @@ class _Reader:
         self._turns: dict[int, Turn | None] = {}
 
     def ahead(self, units: Sequence[int]) -> None:
-        wanted = [unit for unit in units if unit not in self._turns]
+        wanted = [unit for unit in units if unit and unit not in self._turns]
         if not wanted:
             return
         seqs = self.index.seq[wanted].tolist()
@@ -116,7 +145,7 @@ class _Reader:
     def turn(self, unit: int) -> Turn | None:
         """None where its row is damaged: nothing wrong is ever served."""
         self.ahead([unit])
-        return self._turns[unit]
+        return self._turns.get(unit)
 
     def texts(self, units: Sequence[int]) -> Mapping[int, str]:
         self.ahead(units)

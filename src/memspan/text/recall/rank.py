@@ -17,6 +17,7 @@ from memspan.text.extract.dates import ranges
 from memspan.text.extract.entities import named
 from memspan.text.extract.standing import advice_seeking
 from memspan.text.index.entry import INSTRUCTION
+from memspan.text.index.fates import Mask, View
 from memspan.text.index.scope import ScopeIndex
 from memspan.text.index.words import query_words
 from memspan.text.recall.setting import Setting
@@ -53,6 +54,7 @@ class Ranking:
 
     units, scores: (depth,);  arms: lexical first;  boosts: name -> what it adds to each unit (count + 1,)
     standing: units of the standing instructions nearest to the question;  lifted: preferences brought up by rule
+    heirs: unit that no longer holds -> the one that holds instead, 0 where nothing does
     idf_sum: of the question's words that the scope knows;  words_known, words_asked: how many
     """
 
@@ -62,6 +64,7 @@ class Ranking:
     boosts: dict[str, Floats] = field(default_factory=dict)
     standing: list[int] = field(default_factory=list)
     lifted: list[int] = field(default_factory=list)
+    heirs: dict[int, int] = field(default_factory=dict)
     idf_sum: float = 0.0
     words_known: int = 0
     words_asked: int = 0
@@ -94,11 +97,18 @@ def _ranks(among: Floats, scores: Floats) -> NDArray[np.int64]:
 
 
 def rank(
-    index: ScopeIndex, question: str, setting: Setting, vectors: Mapping[str, Floats], text_of: TextOf, depth: int
+    index: ScopeIndex,
+    question: str,
+    setting: Setting,
+    vectors: Mapping[str, Floats],
+    text_of: TextOf,
+    depth: int,
+    view: View,
 ) -> Ranking:
     """Rank the units of a scope for a question.
 
     vectors: the question's own vector by embedder name, (dim,);  text_of: reads texts;  depth: how many to rank
+    view: the moment memory is looked at from; what it does not see is not ranked
     """
     if not index.count:
         return Ranking(np.empty(0, np.int64), np.empty(0, np.float32))
@@ -108,9 +118,14 @@ def rank(
     dense = {name: (index.flats[name][1], vectors[name]) for name in setting.embedders if vectors[name].any()}
     prepared = {name: (flat, flat.prepare(vector)) for name, (flat, vector) in dense.items()}
     near = {name: flat.scan(vector) for name, (flat, vector) in prepared.items()}
+    plain, there = query.plain(), view.mask
+    if there is not None:
+        plain[~there] = 0
+        for cosines in near.values():
+            cosines[~there] = -1
 
-    arms = [_lexical(index, query.plain(), query.exact, list(near.values()), setting)]
-    arms += [_arm(name, cosines, setting.weights[name], index.count) for name, cosines in near.items()]
+    arms = [_lexical(index, plain, query.exact, list(near.values()), setting, there)]
+    arms += [_arm(name, cosines, setting.weights[name], there) for name, cosines in near.items()]
     boosts = _boosts(index, question, setting)
     total = np.full(index.count + 1, sum(arm.base for arm in arms), np.float32)
     for arm in arms:
@@ -118,14 +133,20 @@ def rank(
     for boost in boosts.values():
         total += boost
     total[0] = -np.inf  # nobody
-    units = _best(total, min(depth, index.count))
+    if there is not None:
+        total[~there] = -np.inf
+    units = _best(total, min(depth, index.count if there is None else int(there.sum())))
     ranking = _ordered(units, _sum(arms, boosts, units), arms, boosts)
-    _bridge(ranking, index, setting, text_of)
+    _bridge(ranking, index, setting, text_of, view)
+    _succeed(ranking, index, setting, view)
     nearest = prepared[arms[-1].name] if len(arms) > 1 else None
     if nearest is not None:
         flat, vector = nearest
-        _lift(ranking, index, question, setting, lambda some: flat.some(vector, some))
-        ranking.standing = _nearest(index, INSTRUCTION, setting.standing, lambda some: flat.some(vector, some))
+        marked = _marked(index, view)
+        _lift(ranking, index, question, setting, lambda some: flat.some(vector, some), marked)
+        ranking.standing = _nearest(
+            index, INSTRUCTION, setting.standing, lambda some: flat.some(vector, some), marked
+        )
     ranking.idf_sum, ranking.words_known, ranking.words_asked = query.idf_sum, len(query.units), len(asked)
     return ranking
 
@@ -136,6 +157,7 @@ def _lexical(
     exact: Callable[[NDArray[np.int32]], Floats],
     near: Sequence[Floats],
     setting: Setting,
+    there: Mask | None,
 ) -> Arm:
     """BM25F of the candidates: the best by plain BM25 with their neighbours, and the best of each dense arm."""
     touched = np.flatnonzero(plain)
@@ -148,13 +170,16 @@ def _lexical(
     candidates = np.flatnonzero(wanted)
     raw = np.zeros(index.count + 1, np.float32)
     raw[candidates] = exact(index.neighbours[candidates])
-    return _arm("lexical", raw, setting.weights["lexical"], index.count)
+    return _arm("lexical", raw, setting.weights["lexical"], there)
 
 
-def _arm(name: str, raw: Floats, weight: float, count: int) -> Arm:
+def _arm(name: str, raw: Floats, weight: float, there: Mask | None) -> Arm:
     """z-scores as a line through the raw scores; an arm that says the same of all says nothing."""
-    mean = float(raw[1:].mean(dtype=np.float64))
-    spread = float(np.sqrt(max(0.0, float(np.square(raw[1:], dtype=np.float64).mean()) - mean * mean)))
+    seen = raw[1:] if there is None else raw[there]
+    if not len(seen):
+        return Arm(name, raw, 0.0, 0.0)
+    mean = float(seen.mean(dtype=np.float64))
+    spread = float(np.sqrt(max(0.0, float(np.square(seen, dtype=np.float64).mean()) - mean * mean)))
     if spread < 1e-9:
         return Arm(name, raw, 0.0, 0.0)
     return Arm(name, raw, -weight * mean / spread, weight / spread)
@@ -197,7 +222,7 @@ def _ordered(units: Units, scores: Floats, arms: list[Arm], boosts: dict[str, Fl
     return Ranking(units[order], scores[order], arms, boosts)
 
 
-def _bridge(ranking: Ranking, index: ScopeIndex, setting: Setting, text_of: TextOf) -> None:
+def _bridge(ranking: Ranking, index: ScopeIndex, setting: Setting, text_of: TextOf, view: View) -> None:
     """Raise units headed by a name that one of the best units mentions."""
     best = ranking.units[: setting.bridge_from].tolist()
     texts = text_of(best) if index.heads else {}
@@ -205,29 +230,62 @@ def _bridge(ranking: Ranking, index: ScopeIndex, setting: Setting, text_of: Text
     for unit, score in zip(best, ranking.scores.tolist(), strict=False):
         gain = setting.bridge * exp(score - float(ranking.scores[0]))
         for headed in index.heads.mentioned(texts.get(unit, "")):
-            if headed != unit:
+            if headed != unit and view.sees(headed):
                 gains[headed] = max(gains.get(headed, 0.0), gain)
+    _boost(ranking, "bridge", gains, index.count)
+
+
+def _boost(ranking: Ranking, name: str, gains: Mapping[int, float], count: int) -> None:
+    """Add to some units' scores, bring those in that were not ranked, and put all in order."""
     if not gains:
         return
-    boost = np.zeros(index.count + 1, np.float32)
+    boost = np.zeros(count + 1, np.float32)
     boost[list(gains)] = list(gains.values())
     missing = np.array(sorted(set(gains).difference(ranking.units.tolist())), np.int64)
     scores = np.concatenate([ranking.scores, _sum(ranking.arms, ranking.boosts, missing)])
     units = np.concatenate([ranking.units, missing])
-    ranking.boosts["bridge"] = boost
+    ranking.boosts[name] = boost
     again = _ordered(units, scores + boost[units], ranking.arms, ranking.boosts)
     ranking.units, ranking.scores = again.units, again.scores
 
 
+def _succeed(ranking: Ranking, index: ScopeIndex, setting: Setting, view: View) -> None:
+    """Put what holds before what it replaced: the newer takes the best place of the two, the older steps back."""
+    ranking.heirs = {unit: heir for unit in view.told(ranking.units.tolist()) if (heir := view.heir(unit)) != unit}
+    if not ranking.heirs or view.history:
+        return
+    scores = dict(zip(ranking.units.tolist(), ranking.scores.tolist(), strict=True))
+    missing = np.array(sorted(set(ranking.heirs.values()).difference(scores, {0})), np.int64)
+    scores |= dict(zip(missing.tolist(), _sum(ranking.arms, ranking.boosts, missing).tolist(), strict=True))
+    gains: dict[int, float] = {}
+    for unit, heir in ranking.heirs.items():
+        if heir:
+            gains[heir] = max(gains.get(heir, 0.0), scores[unit] - scores[heir])
+    gains |= dict.fromkeys(ranking.heirs, -setting.superseded)
+    _boost(ranking, "succession", gains, index.count)
+
+
+def _marked(index: ScopeIndex, view: View) -> Units:
+    """User units with any mark that hold at this moment, ascending."""
+    marked = index.marked if view.mask is None else index.marked[view.mask[index.marked]]
+    gone = [unit for unit in view.told(marked.tolist()) if view.heir(unit) != unit]
+    return np.setdiff1d(marked, gone) if gone else marked
+
+
 def _lift(
-    ranking: Ranking, index: ScopeIndex, question: str, setting: Setting, cosine: Callable[[Units], Floats]
+    ranking: Ranking,
+    index: ScopeIndex,
+    question: str,
+    setting: Setting,
+    cosine: Callable[[Units], Floats],
+    marked: Units,
 ) -> None:
     """Bring the nearest preferences near the top of an advice-seeking question."""
-    if not 0 < len(index.marked) <= setting.crowded * index.count or not advice_seeking(question):
+    if not 0 < len(marked) <= setting.crowded * index.count or not advice_seeking(question):
         return
     lifted = [
         unit
-        for unit in _nearest(index, 0xFF, setting.lifted, cosine)
+        for unit in _nearest(index, 0xFF, setting.lifted, cosine, marked)
         if unit not in ranking.units[: setting.lift_to - 1].tolist()
     ]
     order = [unit for unit in ranking.units.tolist() if unit not in lifted]
@@ -239,8 +297,10 @@ def _lift(
     ranking.scores = np.array([scores.get(unit, floor) for unit in order], np.float32)
 
 
-def _nearest(index: ScopeIndex, mark: int, most: int, cosine: Callable[[Units], Floats]) -> list[int]:
+def _nearest(
+    index: ScopeIndex, mark: int, most: int, cosine: Callable[[Units], Floats], marked: Units
+) -> list[int]:
     """The user turns with a mark that are nearest to the question, nearest first; ties newest first."""
-    marked = index.marked[(index.marks[index.marked] & mark) > 0]
+    marked = marked[(index.marks[marked] & mark) > 0]
     cosines = cosine(marked)
     return [int(unit) for unit in marked[np.lexsort((-marked, -cosines))][:most]]

@@ -1,6 +1,7 @@
 """Opening the file: SQLite through apsw with the settings durability and safety need.
 
-Each setting's reason stands in docs/decisions/0001-store.md. What SQLite raises leaves here as our own errors.
+Each setting's reason stands in docs/decisions/0001-store.md, the cipher's in 0006-encryption.md.
+What SQLite raises leaves here as our own errors; a key is in none of them.
 """
 
 import os
@@ -16,12 +17,14 @@ from memspan.core.errors import (
     ClosedStore,
     DamagedFile,
     DiskFull,
+    MissingExtra,
     NewerFormat,
     NotAMemory,
     ReadOnlyStore,
     StoreBusy,
     StoreError,
     UsageError,
+    WrongKey,
 )
 from memspan.text.store import schema
 
@@ -31,6 +34,10 @@ CACHE_KIB = 16_384
 _MAGIC = b"SQLite format 3\0"
 _NO_ROOM = (apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_SHMOPEN)  # the lock file -shm could not be made as large
 _SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}
+# all of it spelt out: another default in a later build must not lock anybody out
+_CIPHER = ("cipher='aegis'", "algorithm='aegis-256'", "tcost=2", "mcost=19456", "pcost=1")
+_PAGE_SHAPE = {16: schema.PAGE_BYTES.to_bytes(2, "big"), 20: b"\x40\x40\x20\x20"}  # stays legible, says how to read
+_BUILD = "pip uninstall -y apsw && pip install --force-reinstall --no-deps apsw-sqlite3mc"
 
 
 @contextmanager
@@ -58,45 +65,124 @@ def translated(path: Path) -> Iterator[None]:
         raise StoreError(path, f"{why}; what was acknowledged before is safe") from why
 
 
-def connect(path: Path, *, read_only: bool, durability: Durability) -> apsw.Connection:
+def connect(path: Path, *, read_only: bool, durability: Durability, key: str | bytes | None = None) -> apsw.Connection:
     """A connection to a memory file of the present format; a new file is made where there is none.
 
-    Raises NotAMemory, NewerFormat, DamagedFile, ReadOnlyStore, StoreBusy or StoreError.
+    key: of an encrypted file; a new file is encrypted with it
+    Raises NotAMemory, NewerFormat, DamagedFile, WrongKey, MissingExtra, ReadOnlyStore, StoreBusy or StoreError.
     """
     if durability not in _SYNCHRONOUS:
         raise UsageError(f"durability={durability!r}: must be 'power' or 'process'")
+    secret = _secret(key)
     with translated(path):
-        _look(path, read_only)
-        connection = _open(path, read_only)
+        empty = _look(path, read_only, secret is not None)
         try:
-            _settle(connection)
-            _check_format(connection, path, read_only)
-            connection.execute(f"PRAGMA synchronous={_SYNCHRONOUS[durability]}")
-        except BaseException:
-            connection.close()
-            raise
+            return _prepared(path, read_only, durability, secret)
+        except apsw.NotADBError:
+            if secret is None:
+                raise
+            if not empty:
+                raise _does_not_open(path) from None
+        try:  # another process made the file meanwhile: the salt that goes with the key is now to be read there
+            return _prepared(path, read_only, durability, secret)
+        except apsw.NotADBError:
+            raise _does_not_open(path) from None
+
+
+def _prepared(path: Path, read_only: bool, durability: Durability, secret: bytes | None) -> apsw.Connection:
+    connection = _open(path, read_only, secret)
+    try:
+        _settle(connection)
+        _check_format(connection, path, read_only)
+        connection.execute(f"PRAGMA synchronous={_SYNCHRONOUS[durability]}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _does_not_open(path: Path) -> WrongKey:
+    return WrongKey(path, "the key does not open it (or, with the right key, its first page is damaged)")
+
+
+def _secret(key: str | bytes | None) -> bytes | None:
+    """The key as bytes. Raises UsageError, or MissingExtra where this SQLite has no cipher."""
+    if key is None:
+        return None
+    if not isinstance(key, str | bytes):
+        raise UsageError(f"key: must be text or bytes, not {type(key).__name__}")
+    if not key:
+        raise UsageError("key: is empty; leave it out for a memory that is not encrypted")
+    secret = key if isinstance(key, bytes) else key.encode("utf-8", "replace")
+    if isinstance(key, str) and secret.decode() != key:
+        raise UsageError("key: holds a lone surrogate, which no UTF-8 can say; give it as bytes")
+    if not hasattr(apsw, "mc_version"):
+        raise MissingExtra("encrypt", "a key needs an SQLite with ciphers in the place of the plain one", _BUILD)
+    return secret
+
+
+def keyed(name: Path | str, key: str | bytes | None, flags: int = apsw.SQLITE_OPEN_READWRITE) -> apsw.Connection:
+    """A bare connection to a file, plain or encrypted; whether the key fits shows at the first read."""
+    return _unlocked(apsw.Connection(str(name), flags=flags), _secret(key))
+
+
+def _unlocked(connection: apsw.Connection, secret: bytes | None) -> apsw.Connection:
+    """The connection, told the key before anything else is read."""
+    if secret is None:
         return connection
+    try:
+        for parameter in _CIPHER:
+            connection.execute(f"PRAGMA {parameter}").fetchall()
+        told = connection.execute(f"PRAGMA hexkey='{secret.hex()}'", can_cache=False).fetchall() == [("ok",)]
+    except apsw.Error:  # its trace holds the statement, and that holds the key
+        told = False
+    if not told:
+        name = connection.filename
+        connection.close()
+        raise StoreError(name, "SQLite did not take the key; nothing was read or written")
+    return connection
 
 
-def _look(path: Path, read_only: bool) -> None:
-    """Refuse what is plainly not ours before SQLite touches it, and make a new file private."""
+def _look(path: Path, read_only: bool, with_key: bool) -> bool:
+    """Refuse what is plainly not ours before SQLite touches it, and make a new file private.
+
+    True where there is nothing in it yet.
+    """
     if path.is_dir():
         raise NotAMemory(path, "it is a directory")
     if not path.exists():
         if read_only:
             raise StoreError(path, "does not exist; read_only=True opens existing files only")
         _make_private(path)
-        return
+        return True
     with path.open("rb") as file:
         head = file.read(100)
     if not head:
-        return
+        return True
     if not head.strip(b"\0") and Path(f"{path}-journal").exists():
-        return  # its very first transaction was cut off; SQLite rolls it back
-    if not head.startswith(_MAGIC):
+        return True  # its very first transaction was cut off; SQLite rolls it back
+    check_key(path, head, with_key)
+    if not head.startswith(_MAGIC) and not with_key:
         if head[68:72] == schema.APPLICATION_ID.to_bytes(4, "big"):
             raise DamagedFile(path, "its first bytes are broken")
         raise NotAMemory(path, "it does not look like an SQLite file")
+    return False
+
+
+def check_key(path: Path, head: bytes, with_key: bool) -> None:
+    """Raises WrongKey where a key was given for a plain file, or none for an encrypted one.
+
+    head: the first bytes of the file
+    """
+    encrypted = not head.startswith(_MAGIC) and all(
+        head[at : at + len(wanted)] == wanted for at, wanted in _PAGE_SHAPE.items()
+    )
+    if with_key and head.startswith(_MAGIC):
+        raise WrongKey(path, "it is not encrypted, but a key was given; open it without one")
+    if with_key and not encrypted and not Path(f"{path}-journal").exists():
+        raise WrongKey(path, "it is no encrypted memory, or its first bytes are damaged")
+    if encrypted and not with_key:
+        raise WrongKey(path, "it is encrypted; give its key: key=..., or MEMSPAN_KEY or --key-file of the commands")
 
 
 def _make_private(path: Path) -> None:
@@ -112,10 +198,10 @@ def _make_private(path: Path) -> None:
         raise StoreError(path, why.strerror or str(why)) from why
 
 
-def _open(path: Path, read_only: bool) -> apsw.Connection:
+def _open(path: Path, read_only: bool, secret: bytes | None) -> apsw.Connection:
     if not read_only:
-        return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        return _unlocked(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE), secret)
+    connection = _unlocked(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY), secret)
     try:
         connection.execute("SELECT 1 FROM sqlite_schema")
         return connection
@@ -124,9 +210,12 @@ def _open(path: Path, read_only: bool) -> apsw.Connection:
         wal = Path(f"{path}-wal")
         if wal.exists() and wal.stat().st_size:
             raise
+    except apsw.Error:
+        connection.close()
+        raise
     quoted = str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-    return apsw.Connection(f"file:{quoted}?immutable=1", flags=flags)
+    return _unlocked(apsw.Connection(f"file:{quoted}?immutable=1", flags=flags), secret)
 
 
 def _settle(connection: apsw.Connection) -> None:

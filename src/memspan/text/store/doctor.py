@@ -14,13 +14,14 @@ from typing import Any
 
 import apsw
 
-from memspan.core.errors import DamagedFile, NotAMemory, StoreError
+from memspan.core.errors import DamagedFile, NotAMemory, StoreError, WrongKey
 from memspan.core.protocols import Progress
 from memspan.text.store import rows, schema
-from memspan.text.store.connection import translated
+from memspan.text.store.connection import check_key, keyed, translated
 from memspan.text.store.sqlite import SqliteStore
 
 Row = tuple[Any, ...]  # Any: SQLite's own types
+Key = str | bytes | None
 
 
 def _sound_vector(row: Row) -> bool:
@@ -31,17 +32,22 @@ _CHECKED: tuple[tuple[str, str, Callable[[Row], bool]], ...] = (
     ("setting", "key, value, crc", rows.intact),
     ("scope", "path, crc", rows.intact),
     ("turn", rows.TURN_COLUMNS, rows.intact),
-    ("unit", "scope, turn, bag, head, marks, chars, crc", rows.intact),
+    ("unit", "scope, turn, bag, head, marks, chars, slot, value, crc", rows.intact),
     ("embedder", "fingerprint, name, dim, crc", rows.intact),
     ("vector", "scope, embedder, turn, half, crc", _sound_vector),
-    ("link", "scope, source, kind, target, weight, crc", rows.intact),
-    ("change", "scope, at, op, kind, first, last, crc", rows.intact),
+    ("link", "seq, scope, source, kind, target, weight, retired, crc", rows.intact),
+    (
+        "state",
+        "scope, kind, item, status, valid_to, retired_at, heir, pinned, held, expire_at, uses, used_at, crc",
+        rows.intact,
+    ),
+    ("change", "seq, scope, operation, at, verb, op, kind, first, last, body, crc", rows.intact),
 )
 _COPIED = (
-    *("setting", "scope", "turn", "unit", "embedder", "vector", "record", "source", "link", "change", "job"),
-    "tombstone",
+    *("setting", "scope", "turn", "unit", "embedder", "vector", "record", "source", "link", "state", "change"),
+    *("job", "tombstone"),
 )
-_BY_ROWID = frozenset(("scope", "turn", "embedder", "record", "change"))
+_BY_ROWID = frozenset(("scope", "turn", "embedder", "record", "link", "change"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +109,10 @@ def check(store: SqliteStore) -> Health:
     return Health(tuple(problems), checked)
 
 
-def examine(path: Path) -> Health:
-    """Check a file that nobody needs to have open. Raises NotAMemory, NewerFormat or StoreError."""
+def examine(path: Path, key: Key = None) -> Health:
+    """Check a file that nobody needs to have open. Raises NotAMemory, NewerFormat, WrongKey or StoreError."""
     try:
-        store = SqliteStore(path, read_only=True)
+        store = SqliteStore(path, read_only=True, key=key)
     except DamagedFile as why:
         return Health((Problem("file", "", why.why, False),), {})
     try:
@@ -182,23 +188,24 @@ def _gaps(connection: apsw.Connection) -> Iterator[Problem]:
             yield Problem("turn", "", f"cannot be compared with its index ({why})", repairable)
 
 
-def repair(path: Path, progress: Progress | None = None) -> Repair:
+def repair(path: Path, progress: Progress | None = None, key: Key = None) -> Repair:
     """Copy every readable row into a new file in its place; the damaged file stays beside it under another name.
 
-    Nobody else may have the file open. Raises NotAMemory where not even one table can be found, or StoreError.
+    Nobody else may have the file open. Raises NotAMemory where not even one table can be found, WrongKey (also where
+    the first page of an encrypted file is damaged: nothing can be read without it) or StoreError.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     work, fresh, kept = (path.with_name(f"{path.name}.{what}-{stamp}") for what in ("copy", "new", "damaged"))
     try:
         with translated(path):
-            _copy(path, work)
-            lost, renamed = _salvage(work, fresh, progress)
+            _copy(path, work, key)
+            lost, renamed = _salvage(work, fresh, progress, key)
     except BaseException:
         _remove(fresh)
         raise
     finally:
         _remove(work)
-    saved = _count(fresh)
+    saved = _count(fresh, key)
     for suffix in ("", "-wal"):
         if Path(f"{path}{suffix}").exists():
             os.replace(f"{path}{suffix}", f"{kept}{suffix}")
@@ -207,18 +214,23 @@ def repair(path: Path, progress: Progress | None = None) -> Repair:
     return Repair(path, kept, saved, lost, renamed)
 
 
-def _copy(path: Path, work: Path) -> None:
+def _copy(path: Path, work: Path, key: Key) -> None:
+    with path.open("rb") as file:
+        check_key(path, file.read(100), key is not None)
     shutil.copyfile(path, work)
     if Path(f"{path}-wal").exists():
         shutil.copyfile(f"{path}-wal", f"{work}-wal")
-    if not _opens(work):
-        _mend_first_page(work)
+    if _opens(work, key):
+        return
+    if key is not None:
+        raise WrongKey(path, "the key does not open it, or its first page is damaged and takes all others with it")
+    _mend_first_page(work)
 
 
-def _opens(work: Path) -> bool:
+def _opens(work: Path, key: Key) -> bool:
     """Whether SQLite can read the header and the list of tables; folds the log in on the way."""
     try:
-        connection = apsw.Connection(str(work), flags=apsw.SQLITE_OPEN_READWRITE)
+        connection = keyed(work, key)
         try:
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
             return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")} >= set(_COPIED)
@@ -239,14 +251,16 @@ def _mend_first_page(work: Path) -> None:
         file.write(page)
 
 
-def _salvage(work: Path, fresh: Path, progress: Progress | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _salvage(
+    work: Path, fresh: Path, progress: Progress | None, key: Key
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Copy what can be read; ids of lost turns, new names of scopes that lost theirs."""
-    damaged = apsw.Connection(str(work))
+    damaged = keyed(work, key)
     try:
         damaged.execute("PRAGMA cell_size_check=ON")
         tables = _tables(damaged, work)
-        SqliteStore(fresh).close()
-        new = apsw.Connection(str(fresh))
+        SqliteStore(fresh, key=key).close()
+        new = keyed(fresh, key)
         try:
             new.execute("PRAGMA foreign_keys=OFF; BEGIN")
             for table in _COPIED:
@@ -351,8 +365,8 @@ def _lost(damaged: apsw.Connection, new: apsw.Connection) -> tuple[str, ...]:
     return tuple(str(known[seq]) for seq in sorted(seq for seq in known if isinstance(seq, int)) if seq not in saved)
 
 
-def _count(path: Path) -> int:
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+def _count(path: Path, key: Key) -> int:
+    connection = keyed(path, key)
     try:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         count: int = connection.execute("SELECT count(*) FROM turn").get

@@ -7,60 +7,105 @@ from typing import Any
 
 import apsw
 
+from memspan.core.changes import State
 from memspan.core.errors import DamagedFile, DuplicateId, UnknownId
 from memspan.core.records import Link, Record
-from memspan.text.store import rows
+from memspan.text.store import rows, state_rows
+from memspan.text.store.change_rows import Operation
 
 _COLUMNS = (
-    "seq, scope, id, kind, text, keys, entities, valid_from, valid_to, recorded_at, retired_at, confidence, trust, "
-    "strength, uses, status, recipe, payload, crc"
+    "seq, scope, id, kind, text, keys, entities, valid_from, valid_to, recorded_at, confidence, trust, strength, "
+    "recipe, payload, crc"
 )
 
 
-def add(connection: apsw.Connection, scope: int, records: Sequence[Record], now: float) -> tuple[int, int]:
-    """Write records and what they cite; their first and last seq. Raises UnknownId or DuplicateId."""
+def add(connection: apsw.Connection, scope: int, records: Sequence[Record], operation: Operation) -> None:
+    """Write records, what they cite and the state they come with. Raises UnknownId or DuplicateId."""
     before = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'record'").get or 0
     for seq, record in enumerate(records, start=before + 1):
         sources = sorted(_seq_of(connection, scope, turn) for turn in set(record.sources))
-        row = _row(seq, scope, record, now)
+        row = _row(seq, scope, record, operation.at)
         try:
             connection.execute(
-                f"INSERT INTO record ({_COLUMNS}) VALUES ({','.join('?' * 19)})", (*row, rows.checksum(*row, *sources))
+                f"INSERT INTO record ({_COLUMNS}) VALUES ({','.join('?' * 16)})", (*row, rows.checksum(*row, *sources))
             )
         except apsw.ConstraintError:
             raise DuplicateId(record.id) from None
         connection.executemany(
             "INSERT INTO source (scope, record, turn) VALUES (?, ?, ?)", [(scope, seq, turn) for turn in sources]
         )
-    return before + 1, before + len(records)
+    if records:
+        operation.row("add", "record", before + 1, before + len(records))
+    for seq, record in enumerate(records, start=before + 1):
+        state = State(status=record.status, retired_at=record.retired_at, uses=record.uses)
+        operation.set_state("record", seq, state_rows.BORN, state)
 
 
-def add_links(connection: apsw.Connection, scope: int, links: Sequence[Link]) -> None:
-    """Write links; the same edge again takes the new weight."""
+def add_links(connection: apsw.Connection, scope: int, links: Sequence[Link], operation: Operation) -> None:
+    """Write links; the same edge again takes the new weight and is there again."""
+    find = "SELECT seq, weight, retired FROM link WHERE scope = ? AND source = ? AND kind = ? AND target = ?"
+    before = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'link'").get or 0
+    fresh = 0
     for link in links:
-        columns = (scope, link.source, link.kind, link.target, float(link.weight))
-        connection.execute(
-            "INSERT INTO link (scope, source, kind, target, weight, crc) VALUES (?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET weight = excluded.weight, crc = excluded.crc",
-            (*columns, rows.checksum(*columns)),
-        )
+        edge = (scope, link.source, link.kind, link.target)
+        found: Any = connection.execute(find, edge).fetchone()  # Any: SQLite's own types
+        if found is None:
+            fresh += 1
+            columns = (before + fresh, *edge, float(link.weight), 0)
+            connection.execute(_ADD_LINK, (*columns, rows.checksum(*columns)))
+        elif (found[1], found[2]) != (float(link.weight), 0):
+            set_link(connection, scope, found[0], float(link.weight), retired=0, operation=operation)
+    if fresh:
+        operation.row("add", "link", before + 1, before + fresh)
 
 
-def read(connection: apsw.Connection, scope: int | None, path: Path) -> list[Record]:
-    """All records of a scope with the ids of their sources. Raises DamagedFile where a checksum fails."""
-    found = connection.execute(f"SELECT {_COLUMNS} FROM record WHERE scope = ? ORDER BY seq", (scope,)).fetchall()
-    return [_record(connection, row, path) for row in found]
+def set_link(
+    connection: apsw.Connection, scope: int, seq: int, weight: float, *, retired: int, operation: Operation
+) -> None:
+    """Give a link another weight, or take it away without erasing it."""
+    query = f"SELECT {_LINK_COLUMNS} FROM link WHERE scope = ? AND seq = ?"
+    row: Any = connection.execute(query, (scope, seq)).fetchone()  # Any: SQLite's own types
+    if row is None:
+        return
+    columns = (*row[:5], weight, retired)
+    connection.execute(
+        "UPDATE link SET weight = ?, retired = ?, crc = ? WHERE seq = ?",
+        (weight, retired, rows.checksum(*columns), seq),
+    )
+    operation.row("set", "link", seq, seq, {"before": [row[5], row[6]], "after": [weight, retired]})
 
 
-def read_links(connection: apsw.Connection, scope: int | None, path: Path) -> list[Link]:
-    """All links of a scope, sorted. Raises DamagedFile where a checksum fails."""
-    query = "SELECT scope, source, kind, target, weight, crc FROM link WHERE scope = ? ORDER BY source, kind, target"
+def read(connection: apsw.Connection, scope: int | None, path: Path, kind: str | None = None) -> list[Record]:
+    """All records of a scope, or those of a kind, with their states. Raises DamagedFile where a checksum fails."""
+    states = dict(state_rows.every(connection, scope, "record", path))
+    query = f"SELECT {_COLUMNS} FROM record WHERE scope = :scope AND (:kind IS NULL OR kind = :kind) ORDER BY seq"
+    found: list[Any] = connection.execute(query, {"scope": scope, "kind": kind}).fetchall()  # Any: SQLite's own types
+    return [_record(connection, row, states.get(row[0], state_rows.BORN), path) for row in found]
+
+
+def get(connection: apsw.Connection, scope: int, seq: int, path: Path) -> Record:
+    """One record with its state. Raises DamagedFile where a checksum fails."""
+    query = f"SELECT {_COLUMNS} FROM record WHERE scope = ? AND seq = ?"
+    row: Any = connection.execute(query, (scope, seq)).fetchone()  # Any: SQLite's own types
+    return _record(connection, row, state_rows.read(connection, scope, "record", seq, path), path)
+
+
+def read_links(connection: apsw.Connection, scope: int | None, path: Path, kind: str | None = None) -> list[Link]:
+    """All links of a scope, or those of a kind, sorted. Raises DamagedFile where a checksum fails."""
+    query = (
+        f"SELECT {_LINK_COLUMNS}, crc FROM link WHERE scope = :scope AND NOT retired"
+        " AND (:kind IS NULL OR kind = :kind) ORDER BY source, kind, target"
+    )
     links = []
-    for row in connection.execute(query, (scope,)):
+    for row in connection.execute(query, {"scope": scope, "kind": kind}):
         if not rows.intact(row):
-            raise DamagedFile(path, f"link {row[1]!r} -> {row[3]!r} fails its checksum")
-        links.append(Link(source=row[1], kind=row[2], target=row[3], weight=row[4]))
+            raise DamagedFile(path, f"link {row[2]!r} -> {row[4]!r} fails its checksum")
+        links.append(Link(source=row[2], kind=row[3], target=row[4], weight=row[5]))
     return links
+
+
+_LINK_COLUMNS = "seq, scope, source, kind, target, weight, retired"
+_ADD_LINK = f"INSERT INTO link ({_LINK_COLUMNS}, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 def _seq_of(connection: apsw.Connection, scope: int, turn: str) -> int:
@@ -75,12 +120,12 @@ def _row(seq: int, scope: int, record: Record, now: float) -> tuple[object, ...]
     recorded = now if record.recorded_at is None else record.recorded_at
     return (
         *(seq, scope, record.id, record.kind, record.text, keys, entities, record.valid_from, record.valid_to),
-        *(float(recorded), record.retired_at, float(record.confidence), float(record.trust), float(record.strength)),
-        *(record.uses, record.status, record.recipe, rows.dump(record.payload)),
+        *(float(recorded), float(record.confidence), float(record.trust), float(record.strength)),
+        *(record.recipe, rows.dump(record.payload)),
     )
 
 
-def _record(connection: apsw.Connection, row: tuple[Any, ...], path: Path) -> Record:  # Any: SQLite's own types
+def _record(connection: apsw.Connection, row: tuple[Any, ...], state: State, path: Path) -> Record:  # Any: SQLite's own
     query = "SELECT turn, id FROM source JOIN turn ON turn.seq = source.turn WHERE source.scope = ? AND record = ?"
     sources = sorted(connection.execute(query, (row[1], row[0])))
     if rows.checksum(*row[:-1], *(seq for seq, _ in sources)) != row[-1]:
@@ -93,14 +138,14 @@ def _record(connection: apsw.Connection, row: tuple[Any, ...], path: Path) -> Re
         keys=tuple(json.loads(row[5])),
         entities=tuple(json.loads(row[6])),
         valid_from=row[7],
-        valid_to=row[8],
+        valid_to=row[8] if state.valid_to is None else state.valid_to,
         recorded_at=row[9],
-        retired_at=row[10],
-        confidence=row[11],
-        trust=row[12],
-        strength=row[13],
-        uses=row[14],
-        status=row[15],
-        recipe=row[16],
-        payload=rows.parse(row[17]),
+        retired_at=state.retired_at,
+        confidence=row[10],
+        trust=row[11],
+        strength=row[12],
+        uses=state.uses,
+        status=state.status,
+        recipe=row[13],
+        payload=rows.parse(row[14]),
     )

@@ -13,8 +13,10 @@ from memspan.core.records import ROLES, Json, Turn, stored_turn
 
 TURN_COLUMNS = "seq, scope, id, session, speaker, role, at, seen_at, text, meta, crc"
 TurnRow = tuple[int, int, str, str, str, int, float | None, float, str, str | None, int]
-UnitRow = tuple[int, str, str, int, float | None, bytes | None, str | None, int | None, int | None]
-"""seq, session, speaker, role, at, bag, head, marks, chars: what the index needs of a turn."""
+UnitRow = tuple[
+    int, str, str, int, float | None, bytes | None, str | None, int | None, int | None, float, int | None, int | None
+]
+"""seq, session, speaker, role, at, bag, head, marks, chars, seen_at, slot, value: what the index needs of a turn."""
 
 _NOTHING: Mapping[str, Json] = MappingProxyType({})
 
@@ -25,6 +27,7 @@ class Derived:
 
     bag: its words, see index/words.py;  head: its head entity, plain words;  marks: standing-instruction bits
     chars: length of its text;    halves: one float16 vector per active embedder, little endian
+    slot, value: hashes of what it states of what, where it states what can have one value at a time
     """
 
     bag: bytes
@@ -32,6 +35,8 @@ class Derived:
     marks: int
     chars: int
     halves: tuple[bytes, ...]
+    slot: int | None = None
+    value: int | None = None
 
 
 def checksum(*columns: object) -> int:
@@ -83,7 +88,7 @@ def turn_of(row: TurnRow, scope: str) -> Turn:
 
 def unit_row(scope: int, turn: int, part: Derived) -> tuple[object, ...]:
     """The row of what is derived from a turn but its vectors, its checksum last."""
-    columns = (scope, turn, part.bag, part.head, part.marks, part.chars)
+    columns = (scope, turn, part.bag, part.head, part.marks, part.chars, part.slot, part.value)
     return (*columns, checksum(*columns))
 
 

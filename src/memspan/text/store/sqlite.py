@@ -9,21 +9,23 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 
-from memspan.core.changes import Change
+from memspan.core.changes import Change, Patch
 from memspan.core.errors import ClosedStore, DamagedFile, StoreError, UnknownId
 from memspan.core.protocols import Embedder
 from memspan.core.records import Link, Record, Turn
-from memspan.text.store import record_rows, rows, schema, turn_rows
+from memspan.text.store import record_rows, rows, schema, state_rows, tombstones, turn_rows
+from memspan.text.store.change_rows import Operation
 from memspan.text.store.connection import Durability, connect, translated
 from memspan.text.store.rows import Derived, TurnRow, UnitRow
 
+Item = TypeVar("Item")
 CHECKPOINT_BYTES = 4_000_000
 CLOSE_WAIT_MS = 200
 
@@ -49,22 +51,26 @@ class SqliteStore:
 
     path: made where it does not exist;  durability: "power" syncs each commit to the medium, "process" leaves that
     to the system (a power cut may lose the last commits, a killed process loses nothing)
-    Raises NotAMemory, NewerFormat, DamagedFile, ReadOnlyStore, StoreBusy or StoreError.
+    key: of an encrypted file
+    Raises NotAMemory, NewerFormat, DamagedFile, WrongKey, MissingExtra, ReadOnlyStore, StoreBusy or StoreError.
     """
 
-    def __init__(self, path: Path, *, durability: Durability = "power", read_only: bool = False) -> None:
-        self.path, self.durability, self.read_only = path, durability, read_only
+    def __init__(
+        self, path: Path, *, durability: Durability = "power", read_only: bool = False, key: str | bytes | None = None
+    ) -> None:
+        self.path, self.durability, self.read_only, self._key = path, durability, read_only, key
         self._wal = f"{path}-wal"
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._scopes: dict[str, int] = {}
         self._wal_pages = 0
+        self._secret: bytes | None = None
         self.fold_error = ""
         self._open()
 
     def _open(self) -> None:
         self._connection: apsw.Connection | None = connect(
-            self.path, read_only=self.read_only, durability=self.durability
+            self.path, read_only=self.read_only, durability=self.durability, key=self._key
         )
         self._connection.set_wal_hook(self._grown)
         self._inode = os.stat(self.path).st_ino
@@ -170,30 +176,50 @@ class SqliteStore:
         derived: Sequence[Derived | None],
         embedders: Sequence[int],
         now: float,
+        *,
+        verb: str,
+        again: bool = False,
     ) -> turn_rows.Applied:
-        """Put all changes on disk in one transaction, or none.
+        """Put all changes on disk in one transaction, one operation of the log, or none.
 
-        derived: one per change, None for records and links;  embedders: keys, one per vector of a Derived
+        derived: one per change, None but for turns;  embedders: keys, one per vector of a Derived
+        verb: the call this is;  again: learn what was forgotten here once more
         Raises DuplicateId where an id is taken by a turn with other content, UnknownId where a source is not there.
         """
         turns = [change.item for change in changes if isinstance(change.item, Turn)]
         parts = [part for change, part in zip(changes, derived, strict=True) if isinstance(change.item, Turn)]
-        records = [change.item for change in changes if isinstance(change.item, Record)]
-        links = [change.item for change in changes if isinstance(change.item, Link)]
+        secret = self.secret()
         with self._write() as connection:
             key = self._scope_key(connection, scope, make=True)
             assert key is not None
-            applied = turn_rows.add(connection, key, turns, parts, embedders)
-            first, last = record_rows.add(connection, key, records, now)
-            record_rows.add_links(connection, key, links)
+            operation = Operation(connection, key, verb, now)
+            hasher = tombstones.Hasher(secret, key)
+            if again:
+                both = [digest(turn) for turn in turns for digest in (hasher.wide, hasher.near)]
+                tombstones.lift(connection, key, both)
+            buried = None if again else tombstones.buried(connection, key, hasher)
+            applied = turn_rows.add(connection, key, turns, parts, embedders, buried)
             if applied.added:
-                _log(connection, key, now, "turn", applied.added[0], applied.added[-1])
-            if records:
-                _log(connection, key, now, "record", first, last)
-            if links:
-                _log(connection, key, now, "link", 0, len(links) - 1)
+                operation.row("add", "turn", applied.added[0][0], applied.added[-1][0])
+            self._revive(connection, key, applied.known, operation)
+            record_rows.add(connection, key, _of(Record, changes), operation)
+            record_rows.add_links(connection, key, _of(Link, changes), operation)
+            for patch in _of(Patch, changes):
+                kind, item = state_rows.find(connection, key, patch.id)
+                before = state_rows.read(connection, key, kind, item, self.path)
+                operation.set_state(kind, item, before, state_rows.patched(before, patch, operation.at), patch.why)
         self._scopes[scope] = key
         return applied
+
+    def _revive(self, connection: apsw.Connection, scope: int, seqs: Sequence[int], operation: Operation) -> None:
+        """What is said again is no longer out of the way."""
+        if not seqs:
+            return
+        known = set(seqs)
+        for seq, before in list(state_rows.every(connection, scope, "turn", self.path)):
+            if before.status == "archived" and seq in known:
+                after = replace(before, status="active", retired_at=None)
+                operation.set_state("turn", seq, before, after, "said again")
 
     def put_derived(
         self, scope: str, entries: Sequence[tuple[int, Derived]], embedders: Sequence[int], *, units: bool
@@ -238,15 +264,25 @@ class SqliteStore:
                 (name, value, rows.checksum(name, value)),
             )
 
+    def _first_setting(self, name: str, value: str) -> str:
+        """Write a setting unless it is there already; what the file has then."""
+        with self._write() as connection:
+            columns = (name, value, rows.checksum(name, value))
+            connection.execute("INSERT INTO setting (key, value, crc) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", columns)
+            found: str = connection.execute("SELECT value FROM setting WHERE key = ?", (name,)).get
+        return found
+
     # -- reading
 
     def secret(self) -> bytes:
         """Random bytes of this file, the same at every opening; a read-only empty file gives fresh ones."""
-        if (found := self.setting("secret")) is None:
-            found = secrets.token_hex(16)
-            if not self.read_only:
-                self.set_setting("secret", found)
-        return blake2b(found.encode(), digest_size=16).digest()
+        if self._secret is None:
+            if (found := self.setting("secret")) is None:
+                found = secrets.token_hex(16)
+                if not self.read_only:
+                    found = self._first_setting("secret", found)
+            self._secret = blake2b(found.encode(), digest_size=16).digest()
+        return self._secret
 
     def setting(self, name: str) -> str | None:
         with self._use() as connection:
@@ -332,10 +368,11 @@ class SqliteStore:
         with self.snapshot() as connection:
             return record_rows.read(connection, self._scope_key(connection, scope, make=False), self.path)
 
-    def links(self, scope: str) -> list[Link]:
-        """All links of a scope, sorted. Raises DamagedFile where a checksum fails."""
+    def links(self, scope: str, kind: str | None = None) -> list[Link]:
+        """All links of a scope, or those of a kind, sorted. Raises DamagedFile where a checksum fails."""
         with self.snapshot() as connection:
-            return record_rows.read_links(connection, self._scope_key(connection, scope, make=False), self.path)
+            key = self._scope_key(connection, scope, make=False)
+            return record_rows.read_links(connection, key, self.path, kind)
 
     def scan(self, scope: str, after: int) -> Iterator[UnitRow]:
         """What the index needs of each turn with seq > after; the caller holds a snapshot."""
@@ -416,7 +453,7 @@ class SqliteStore:
 
 
 _SCAN = """
-SELECT turn.seq, session, speaker, role, at, bag, head, marks, chars FROM turn
+SELECT turn.seq, session, speaker, role, at, bag, head, marks, chars, seen_at, slot, value FROM turn
 LEFT JOIN unit ON unit.scope = turn.scope AND unit.turn = turn.seq
 WHERE turn.scope = ? AND seq > ? ORDER BY seq
 """
@@ -435,9 +472,5 @@ def _inode(path: str | Path) -> int | None:
         return None
 
 
-def _log(connection: apsw.Connection, scope: int, at: float, kind: str, first: int, last: int) -> None:
-    columns = (scope, at, "add", kind, first, last)
-    connection.execute(
-        "INSERT INTO change (scope, at, op, kind, first, last, crc) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (*columns, rows.checksum(*columns)),
-    )
+def _of(kind: type[Item], changes: Sequence[Change]) -> list[Item]:
+    return [change.item for change in changes if isinstance(change.item, kind)]

@@ -1,6 +1,6 @@
 """Rows of turns and of what is derived from them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,15 +17,23 @@ VECTOR = "INSERT OR REPLACE INTO vector (scope, embedder, turn, half, crc) VALUE
 _HIGHEST = """
 SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'turn'), 0), coalesce((SELECT max(seq) FROM turn), 0))
 """
-UNIT = "INSERT OR REPLACE INTO unit (scope, turn, bag, head, marks, chars, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
+UNIT = (
+    "INSERT OR REPLACE INTO unit (scope, turn, bag, head, marks, chars, slot, value, crc)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a transaction did. turns: (seq, id) of every turn given, in order; added: seqs that are new"""
+    """What a transaction did with the turns given.
 
-    turns: tuple[tuple[int, str], ...]
-    added: tuple[int, ...]
+    added: (seq, id) of those that are new;  known: seqs of those that were there
+    refused: ids of those whose words were forgotten here
+    """
+
+    added: tuple[tuple[int, str], ...]
+    known: tuple[int, ...]
+    refused: tuple[str, ...] = ()
 
 
 def marks(some: Sequence[object]) -> str:
@@ -54,23 +62,33 @@ def add(
     turns: Sequence[Turn],
     parts: Sequence[Derived | None],
     embedders: Sequence[int],
+    buried: Callable[[Turn], bool] | None,
 ) -> Applied:
-    """Write those turns that are not there yet, with what was derived from them. Raises DuplicateId."""
+    """Write those turns that are not there yet, with what was derived from them. Raises DuplicateId.
+
+    buried: tells whether a turn's words were forgotten here; None where nothing was
+    """
     seqs = _present(connection, scope, turns)
+    known = tuple(seqs.values())
     following = 1 + connection.execute(_HIGHEST).get
     fresh: list[tuple[int, Turn, Derived]] = []
+    refused: list[str] = []
     for turn, part in zip(turns, parts, strict=True):
-        if turn.id not in seqs:
-            assert part is not None
-            seqs[turn.id] = following + len(fresh)
-            fresh.append((seqs[turn.id], turn, part))
+        if turn.id in seqs:
+            continue
+        if buried is not None and buried(turn):
+            refused.append(turn.id)
+            continue
+        assert part is not None
+        seqs[turn.id] = following + len(fresh)
+        fresh.append((seqs[turn.id], turn, part))
     connection.executemany(
         f"INSERT INTO turn ({rows.TURN_COLUMNS}) VALUES ({marks(range(11))})",
         (rows.turn_row(seq, scope, turn) for seq, turn, _ in fresh),
     )
     connection.executemany(UNIT, (rows.unit_row(scope, seq, part) for seq, _, part in fresh))
     connection.executemany(VECTOR, vector_rows(scope, [(seq, part) for seq, _, part in fresh], embedders))
-    return Applied(tuple((seqs[turn.id], turn.id) for turn in turns), tuple(seq for seq, _, _ in fresh))
+    return Applied(tuple((seq, turn.id) for seq, turn, _ in fresh), known, tuple(refused))
 
 
 def _present(connection: apsw.Connection, scope: int, turns: Sequence[Turn]) -> dict[str, int]:

@@ -1,0 +1,185 @@
+"""What has become of units, in memory: who is hidden, who was superseded by whom, and since when.
+
+Units are numbered as in scope.py. States come from the file; supersession through statements is derived here: of two
+turns that state another value of the same thing, the newer holds.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memspan.core.changes import State
+
+_HIDDEN = ("archived", "quarantined")
+_LONGEST = 64  # links followed from a state to its heir's heir; a ring ends here
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """From where memory is looked at [s].
+
+    now: the clock;  as_of: what held then;  known_at: what memory knew then; None = now
+    """
+
+    now: float
+    as_of: float | None = None
+    known_at: float | None = None
+
+    @property
+    def past(self) -> bool:
+        return self.as_of is not None or self.known_at is not None
+
+
+class Fates:
+    """States of the units of one scope, and chains of statements about the same thing."""
+
+    def __init__(self) -> None:
+        self.states: dict[int, State] = {}
+        self.heirs: dict[int, int] = {}
+        self.slots: dict[int, list[tuple[float, int, int]]] = {}
+        self.slot_of: dict[int, int] = {}
+        self._hidden: NDArray[np.int64] | None = None
+        self._expiring: list[tuple[int, float]] | None = None
+
+    def put(self, unit: int, state: State, heir: int) -> None:
+        """Take in the state of a unit. heir: the unit that replaced it, 0 where there is none"""
+        self.states[unit] = state
+        self.heirs.pop(unit, None)
+        if heir:
+            self.heirs[unit] = heir
+        self._hidden = self._expiring = None
+
+    def state_that(self, unit: int, slot: int, value: int, at: float) -> None:
+        """Take in a statement. at: when it was made [s]"""
+        self.slot_of[unit] = slot
+        self.slots.setdefault(slot, []).append((at, unit, value))
+
+    @property
+    def hidden(self) -> NDArray[np.int64]:
+        """Units out of the way now."""
+        if self._hidden is None:
+            units = [unit for unit, state in self.states.items() if state.status in _HIDDEN]
+            self._hidden = np.array(sorted(units), np.int64)
+        return self._hidden
+
+    @property
+    def expiring(self) -> list[tuple[int, float]]:
+        """(unit, moment) of units that are hidden from a moment on [s]."""
+        if self._expiring is None:
+            self._expiring = [
+                (unit, state.expire_at) for unit, state in self.states.items() if state.expire_at is not None
+            ]
+        return self._expiring
+
+
+class View:
+    """The units of a scope as seen from one moment.
+
+    at: when each happened;  seen_at: when it was learned [s], (count + 1,);  states: of then, None = of now
+    history: whether what no longer holds keeps its place
+    """
+
+    def __init__(
+        self,
+        fates: Fates,
+        moment: Moment,
+        at: NDArray[np.float64],
+        seen_at: NDArray[np.float64],
+        states: Mapping[int, State] | None = None,
+        *,
+        history: bool = False,
+    ) -> None:
+        self.history = history
+        self._fates, self._moment = fates, moment
+        self._states = fates.states if states is None else states
+        self._then = states is not None
+        self.mask = self._visible(at, seen_at)
+
+    def _visible(self, at: NDArray[np.float64], seen_at: NDArray[np.float64]) -> Mask | None:
+        """Which units are there, (count + 1,); None = all."""
+        hidden = self._hidden()
+        if not len(hidden) and not self._moment.past:
+            return None
+        mask = np.ones(len(at), np.bool_)
+        mask[0] = False
+        mask[hidden] = False
+        if self._moment.known_at is not None:
+            mask &= seen_at <= self._moment.known_at
+        if self._moment.as_of is not None:
+            mask &= np.where(np.isnan(at), seen_at, at) <= self._moment.as_of
+        return mask
+
+    def _hidden(self) -> NDArray[np.int64]:
+        if self._then:
+            hidden = np.array([unit for unit, state in self._states.items() if state.status in _HIDDEN], np.int64)
+            expiring = [(unit, end) for unit, state in self._states.items() if (end := state.expire_at) is not None]
+        else:
+            hidden, expiring = self._fates.hidden, self._fates.expiring
+        moments = (self._moment.now, self._moment.as_of, self._moment.known_at)
+        looked = min(moment for moment in moments if moment is not None)
+        gone = [unit for unit, end in expiring if end <= looked]
+        return np.append(hidden, np.array(gone, np.int64)) if gone else hidden
+
+    def sees(self, unit: int) -> bool:
+        """Whether the unit is there at this moment."""
+        return self.mask is None or bool(self.mask[unit])
+
+    def told(self, units: Iterable[int]) -> list[int]:
+        """Those of the units of which anything is known to have become, or that state something."""
+        states, slots = self._states, self._fates.slot_of
+        return [unit for unit in units if unit in states or unit in slots] if states or slots else []
+
+    def heir(self, unit: int) -> int:
+        """The unit that holds instead of this one at this moment, itself where it holds, 0 where nothing does."""
+        state = self._states.get(unit)
+        if state is not None and state.status == "superseded" and not self._holds_still(state):
+            return self._last_heir(unit)
+        return self._newest(unit)
+
+    def until(self, unit: int) -> float | None:
+        """Until when the unit held, as far as its state says [s]."""
+        state = self._states.get(unit)
+        return None if state is None else state.valid_to
+
+    def _holds_still(self, state: State) -> bool:
+        end = state.valid_to
+        return self._moment.as_of is not None and end is not None and end > self._moment.as_of
+
+    def _last_heir(self, unit: int) -> int:
+        for _ in range(_LONGEST):
+            following = self._fates.heirs.get(unit, 0)
+            if not following or not self.sees(following):
+                return 0
+            unit = following
+            state = self._states.get(unit)
+            if state is None or state.status != "superseded" or self._holds_still(state):
+                return self._newest(unit)
+        return 0
+
+    def _newest(self, unit: int) -> int:
+        """The newest statement about the same thing; the unit itself where that says the same."""
+        slot = self._fates.slot_of.get(unit)
+        if slot is None:
+            return unit
+        said = [entry for entry in self._fates.slots[slot] if self._counts(entry[1])]
+        if len(said) < 2:
+            return unit
+        newest = max(said)
+        mine = next((value for _, other, value in said if other == unit), newest[2])
+        return unit if newest[2] == mine else newest[1]
+
+    def _counts(self, unit: int) -> bool:
+        state = self._states.get(unit)
+        return self.sees(unit) and (state is None or state.status == "active")
+
+
+def folded_back(states: Mapping[int, State], undone: Iterable[tuple[int, State]]) -> dict[int, State]:
+    """States as they were. undone: (unit, state before) of each later change, the last change first"""
+    then = dict(states)
+    for unit, before in undone:
+        then[unit] = before
+    return then

@@ -1,0 +1,110 @@
+"""The log of changes: every writing call is one numbered operation of rows; nothing in it is ever changed.
+
+The one exception is forgetting, which empties the bodies that speak of what was forgotten (erase.py).
+A row says: this operation added the items `first` to `last` of a kind, or set the state of one item, `body` telling
+what it was before and is after.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import apsw
+
+from memspan.core.changes import State
+from memspan.core.errors import DamagedFile
+from memspan.text.store import rows, state_rows
+from memspan.text.store.state_rows import Kind
+
+Op = Literal["add", "set", "erase", "undo"]
+_COLUMNS = "seq, scope, operation, at, verb, op, kind, first, last, body, crc"
+_HIGHEST = """
+SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change'), 0),
+coalesce((SELECT max(seq) FROM change), 0))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the log. body: {"before", "after", "why"} of a set, a receipt of an erase; None where erased"""
+
+    seq: int
+    operation: int
+    at: float
+    verb: str
+    op: Op
+    kind: str
+    first: int
+    last: int
+    body: dict[str, Any] | None  # Any: what JSON holds
+
+
+class Operation:
+    """Writes the rows of one operation.
+
+    now: the clock's time; the log's time never goes back, even where the clock does
+    """
+
+    def __init__(self, connection: apsw.Connection, scope: int, verb: str, now: float) -> None:
+        self._connection, self._scope, self._verb = connection, scope, verb
+        self._following = self.number = 1 + connection.execute(_HIGHEST).get
+        last: float | None = connection.execute(
+            "SELECT at FROM change WHERE scope = ? ORDER BY seq DESC LIMIT 1", (scope,)
+        ).get
+        self.at = now if last is None else max(now, last)
+
+    def row(self, op: Op, kind: str, first: int, last: int, body: dict[str, Any] | None = None) -> None:
+        """Append a row. body: what JSON can hold"""
+        raw = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        columns = (self._following, self._scope, self.number, self.at, self._verb, op, kind, first, last, raw)
+        self._connection.execute(
+            f"INSERT INTO change ({_COLUMNS}) VALUES ({','.join('?' * 11)})", (*columns, rows.checksum(*columns))
+        )
+        self._following += 1
+
+    def set_state(self, kind: Kind, item: int, before: State, after: State, why: str = "") -> None:
+        """Write an item's new state and the row that tells of it; nothing where nothing changes."""
+        if before == after:
+            return
+        state_rows.write(self._connection, self._scope, kind, item, after)
+        body = {"before": state_rows.as_fields(before), "after": state_rows.as_fields(after)}
+        self.row("set", kind, item, item, {**body, "why": why} if why else body)
+
+
+def after(connection: apsw.Connection, scope: int | None, seq: int, path: Path) -> Iterator[Row]:
+    """Rows of a scope past a seq, in the order they were written. Raises DamagedFile where a checksum fails."""
+    query = f"SELECT {_COLUMNS} FROM change WHERE scope = ? AND seq > ? ORDER BY seq"
+    for row in connection.execute(query, (scope, seq)):
+        yield _row(row, path)
+
+
+def latest(connection: apsw.Connection, scope: int | None, path: Path) -> Iterator[Row]:
+    """Rows of a scope, the last first. Raises DamagedFile where a checksum fails."""
+    query = f"SELECT {_COLUMNS} FROM change WHERE scope = ? ORDER BY seq DESC"
+    for row in connection.execute(query, (scope,)):
+        yield _row(row, path)
+
+
+def of_operation(connection: apsw.Connection, scope: int | None, operation: int, path: Path) -> list[Row]:
+    """Rows of one operation. Raises DamagedFile where a checksum fails."""
+    found = []
+    for row in after(connection, scope, operation - 1, path):
+        if row.operation != operation:
+            break  # one transaction, so its rows lie together
+        found.append(row)
+    return found
+
+
+def head(connection: apsw.Connection, scope: int | None) -> int:
+    """Seq of the last row of a scope, 0 where there is none."""
+    last: int | None = connection.execute("SELECT max(seq) FROM change WHERE scope = ?", (scope,)).get
+    return last or 0
+
+
+def _row(row: tuple[Any, ...], path: Path) -> Row:  # Any: SQLite's own types
+    if not rows.intact(row):
+        raise DamagedFile(path, f"row {row[0]} of the log of changes fails its checksum")
+    body = None if row[9] is None else json.loads(row[9])
+    return Row(row[0], row[2], row[3], row[4], row[5], row[6], row[7], row[8], body)

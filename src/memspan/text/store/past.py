@@ -1,0 +1,55 @@
+"""What the log of changes tells: what has become of turns, and what had become of them at another moment."""
+
+from collections.abc import Iterator, Sequence
+
+from memspan.core.changes import State
+from memspan.text.store import change_rows, state_rows
+from memspan.text.store.sqlite import SqliteStore
+
+_SEQ_OF = "SELECT seq FROM turn WHERE scope = ? AND id = ?"
+
+
+def head(store: SqliteStore, scope: str) -> int:
+    """The last row of the scope's log of changes, 0 where there is none."""
+    key = store.scope_key(scope)
+    with store.snapshot() as connection:
+        return change_rows.head(connection, key)
+
+
+def after(store: SqliteStore, scope: str, seq: int) -> list[change_rows.Row]:
+    """Rows of the scope's log of changes past a row."""
+    key = store.scope_key(scope)
+    with store.snapshot() as connection:
+        return list(change_rows.after(connection, key, seq, store.path))
+
+
+def turn_states(
+    store: SqliteStore, scope: str, seqs: Sequence[int] | None
+) -> Iterator[tuple[int, State, int | None]]:
+    """(seq, state, seq of the heir) of those turns, None = of all that have a state."""
+    key = store.scope_key(scope)
+    if key is None:
+        return
+    with store.snapshot() as connection:
+        if seqs is None:
+            found = list(state_rows.every(connection, key, "turn", store.path))
+        else:
+            found = [
+                (seq, state_rows.read(connection, key, "turn", seq, store.path)) for seq in dict.fromkeys(seqs)
+            ]
+        for seq, state in found:
+            heir = connection.execute(_SEQ_OF, (key, state.heir)).get if state.heir else None
+            yield seq, state, heir
+
+
+def states_before(store: SqliteStore, scope: str, moment: float) -> list[tuple[int, State]]:
+    """(seq, state before) of each change of a turn's state later than a moment [s], the last change first."""
+    key = store.scope_key(scope)
+    found = []
+    with store.snapshot() as connection:
+        for row in change_rows.latest(connection, key, store.path):
+            if row.at <= moment:
+                break
+            if row.op == "set" and row.kind == "turn" and row.body is not None:
+                found.append((row.first, state_rows.of_fields(row.body["before"])))
+    return found
