@@ -9,6 +9,7 @@ MemspanError
 │   ├── BadText                    NUL, a lone surrogate, nothing at all, or too long
 │   ├── DuplicateId                one id, two different contents
 │   ├── Held                       it may not be forgotten
+│   ├── AlreadyCorrected           somebody was faster
 │   ├── NotConfirmed               forgetting by a question needs a second word
 │   ├── CannotUndo                 forgotten, or changed again since
 │   └── MalformedFile              a file to read in breaks at a stated line
@@ -101,6 +102,14 @@ class Held(UsageError):
         super().__init__(
             f"on hold, may not be forgotten: {', '.join(self.ids[:5])}; release(id) first. Nothing was forgotten"
         )
+
+
+class AlreadyCorrected(UsageError):
+    """What was to be corrected has a newer version already; nothing was changed."""
+
+    def __init__(self, wanted: str, heir: str) -> None:
+        self.wanted, self.heir = wanted, heir
+        super().__init__(f"{wanted!r} was replaced by {heir!r} already; look at history(), then correct that one")
 
 
 class NotConfirmed(UsageError):

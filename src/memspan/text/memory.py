@@ -22,6 +22,7 @@ from memspan.core.tokens import CountTokens, estimate
 from memspan.text.index.entry import derive
 from memspan.text.index.fates import Moment
 from memspan.text.index.scope import ScopeIndex
+from memspan.text.life import Life
 from memspan.text.read.jsonl import as_line
 from memspan.text.recall import setting as settings
 from memspan.text.recall.answer import Answerer
@@ -59,7 +60,7 @@ class Stats:
     without_vector: Mapping[str, int]
 
 
-class Memory:
+class Memory(Life):
     """A memory on one file, seen through one scope.
 
     path: the file; made where it does not exist
@@ -88,7 +89,7 @@ class Memory:
         clock: Clock = now,
         count_tokens: CountTokens = estimate,
     ) -> None:
-        self.scope = check_scope(scope)
+        self.scope: str = check_scope(scope)
         self._clock, self._lock = clock, threading.RLock()
         if setting is not None and embedders is not None:
             raise UsageError("give setting or embedders, not both: a setting brings its own embedders")
@@ -154,12 +155,14 @@ class Memory:
         session: str = "",
         at: When | None = None,
         meta: Mapping[str, Json] | None = None,
+        again: bool = False,
     ) -> Remembered:
         """Put turns on disk; when this returns they are there. One call is one transaction.
 
         what: a text (said now, unless `at` tells when), a Turn, or any number of Turns (a Turn without `at` has no
         known time)
         speaker, role, session, at, meta: of a text; a Turn brings its own
+        again: learn it even where the same words were forgotten here; without it they are refused and named
 
         Remembering the same turn again (same scope, session, speaker, time, text) changes nothing, so a retry is
         safe. The second equal turn *within* one call is a turn of its own.
@@ -178,7 +181,7 @@ class Memory:
             given = [what]
         with self._lock:
             turns = self._identified(given, moment)
-            return self._write(turns, moment, began)
+            return self._write(turns, moment, began, again=again)
 
     def _identified(self, turns: Sequence[Turn], moment: float) -> list[Turn]:
         """The turns with scope, id and the time they were learned."""
@@ -202,13 +205,13 @@ class Memory:
             )
         return found
 
-    def _write(self, turns: list[Turn], moment: float, began: float) -> Remembered:
+    def _write(self, turns: list[Turn], moment: float, began: float, *, again: bool) -> Remembered:
         known = self._store.known(self.scope, [turn.id for turn in turns])
         fresh = [turn for turn in turns if turn.id not in known]
         parts = iter(derive(fresh, self._embedders))
         derived = [None if turn.id in known else next(parts) for turn in turns]
         changes = [Change("add", turn) for turn in turns]
-        applied = self._store.apply(self.scope, changes, derived, self._keys, moment, verb="remember")
+        applied = self._store.apply(self.scope, changes, derived, self._keys, moment, verb="remember", again=again)
         self._index.written()
         added = {wanted for _, wanted in applied.added}
         size = sum(len(turn.text.encode()) for turn in fresh if turn.id in added)
@@ -228,9 +231,7 @@ class Memory:
         if any(isinstance(change.item, Turn) for change in changes):
             raise UsageError("turns go through remember(), which indexes them")
         with self._lock:
-            nothing = [None] * len(changes)
-            self._store.apply(self.scope, changes, nothing, self._keys, seconds(self._clock()), verb="apply")
-            self._index.written()
+            self._apply("apply", changes)
 
     # -- reading
 

@@ -8,7 +8,9 @@ from memspan.core.protocols import Embedder
 from memspan.core.records import Turn
 from memspan.text.extract.entities import head_entity
 from memspan.text.extract.standing import is_instruction, is_preference
+from memspan.text.extract.statements import columns
 from memspan.text.index.words import bag
+from memspan.text.safety.trust import trust_of
 from memspan.text.store.rows import Derived
 
 INSTRUCTION = 1
@@ -26,7 +28,12 @@ def derive(turns: Sequence[Turn], embedders: Sequence[Embedder]) -> list[Derived
     planes = [_halves(texts, embedder) for embedder in embedders]
     return [
         Derived(
-            bag(text), head_entity(turn.text), _marks(turn), len(turn.text), tuple(plane[place] for plane in planes)
+            bag(text),
+            head_entity(turn.text),
+            _marks(turn),
+            len(turn.text),
+            tuple(plane[place] for plane in planes),
+            *_statement(turn),
         )
         for place, (turn, text) in enumerate(zip(turns, texts, strict=True))
     ]
@@ -39,6 +46,19 @@ def _halves(texts: Sequence[str], embedder: Embedder) -> list[bytes]:
     known = np.abs(vectors).max(axis=1) > 0
     halves = vectors.astype(np.float16)
     return [row.tobytes() if there else b"" for row, there in zip(halves, known.tolist(), strict=True)]
+
+
+def _statement(turn: Turn) -> tuple[int | None, int | None]:
+    """Slot and value of what the turn states; each level of trust has slots of its own, so that none replaces another.
+
+    >>> _statement(Turn("My phone is 12.", role="tool"))[0] == _statement(Turn("My phone is 12."))[0]
+    False
+    """
+    found = columns(turn.text, turn.speaker)
+    if found is None:
+        return None, None
+    slot, value = found
+    return slot ^ round(1000 * (1 - trust_of(turn.role, turn.meta))), value
 
 
 def _marks(turn: Turn) -> int:

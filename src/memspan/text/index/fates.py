@@ -4,7 +4,7 @@ Units are numbered as in scope.py. States come from the file; supersession throu
 turns that state another value of the same thing, the newer holds.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,9 @@ _HIDDEN = ("archived", "quarantined")
 _LONGEST = 64  # links followed from a state to its heir's heir; a ring ends here
 
 Mask = NDArray[np.bool_]
+Statement = tuple[float, int, int]
+"""(when, unit, value): > 0 it holds from then on, < 0 the value -v ends, 0 (ANY) whatever there was ends."""
+ANY = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Fates:
     def __init__(self) -> None:
         self.states: dict[int, State] = {}
         self.heirs: dict[int, int] = {}
-        self.slots: dict[int, list[tuple[float, int, int]]] = {}
+        self.slots: dict[int, list[Statement]] = {}
         self.slot_of: dict[int, int] = {}
         self._hidden: NDArray[np.int64] | None = None
         self._expiring: list[tuple[int, float]] | None = None
@@ -57,6 +60,17 @@ class Fates:
         """Take in a statement. at: when it was made [s]"""
         self.slot_of[unit] = slot
         self.slots.setdefault(slot, []).append((at, unit, value))
+
+    def same_slot(self, unit: int) -> list[int]:
+        """All units that state a value of the same thing."""
+        return [other for _, other, _ in self.slots.get(self.slot_of.get(unit, -1), ())]
+
+    def replaced_by(self, unit: int) -> list[int]:
+        """The units whose statements this one put out of date: of those before it, the last that held till then."""
+        said = sorted(self.slots.get(self.slot_of.get(unit, -1), ()))
+        place = next((place for place, (_, other, _) in enumerate(said) if other == unit), 0)
+        now, before = (set(_heirs(said[:end])) for end in (place + 1, place))
+        return sorted(now - before - {unit})
 
     @property
     def hidden(self) -> NDArray[np.int64]:
@@ -97,6 +111,7 @@ class View:
         self._fates, self._moment = fates, moment
         self._states = fates.states if states is None else states
         self._then = states is not None
+        self._chains: dict[int, dict[int, int]] = {}
         self.mask = self._visible(at, seen_at)
 
     def _visible(self, at: NDArray[np.float64], seen_at: NDArray[np.float64]) -> Mask | None:
@@ -161,20 +176,38 @@ class View:
         return 0
 
     def _newest(self, unit: int) -> int:
-        """The newest statement about the same thing; the unit itself where that says the same."""
+        """The unit that states the value that holds; the unit itself where no later statement touches it."""
         slot = self._fates.slot_of.get(unit)
         if slot is None:
             return unit
-        said = [entry for entry in self._fates.slots[slot] if self._counts(entry[1])]
-        if len(said) < 2:
-            return unit
-        newest = max(said)
-        mine = next((value for _, other, value in said if other == unit), newest[2])
-        return unit if newest[2] == mine else newest[1]
+        if slot not in self._chains:
+            said = sorted(entry for entry in self._fates.slots[slot] if self._counts(entry[1]))
+            self._chains[slot] = _heirs(said)
+        return self._chains[slot].get(unit, unit)
 
     def _counts(self, unit: int) -> bool:
         state = self._states.get(unit)
         return self.sees(unit) and (state is None or state.status == "active")
+
+
+def _heirs(said: Sequence[Statement]) -> dict[int, int]:
+    """Units that no longer hold -> the one that does, or the one that ended it. said: about one thing, oldest first"""
+    heirs: dict[int, int] = {}
+    later: set[int] = set()
+    ended: set[int] = set()
+    holder = last_end = 0
+    for _, unit, value in reversed(said):
+        if value <= 0:
+            ended.add(-value)
+            last_end = last_end or unit
+            continue
+        over = ANY in ended or value in ended
+        if over or later - {value}:
+            heirs[unit] = holder or last_end
+        elif not later:
+            holder = unit
+        later.add(value)
+    return heirs
 
 
 def folded_back(states: Mapping[int, State], undone: Iterable[tuple[int, State]]) -> dict[int, State]:

@@ -213,7 +213,7 @@ def _best(scores: Floats, most: int) -> Units:
     """Places of the `most` highest scores, in no order; place 0 (nobody) only where scores say so."""
     if most >= len(scores):
         return np.arange(len(scores))
-    return np.argpartition(scores, len(scores) - most)[len(scores) - most :]
+    return np.argpartition(scores, len(scores) - most)[len(scores) - most :] if most else np.empty(0, np.int64)
 
 
 def _ordered(units: Units, scores: Floats, arms: list[Arm], boosts: dict[str, Floats]) -> Ranking:

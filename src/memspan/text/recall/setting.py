@@ -34,7 +34,7 @@ class Setting:
     user: float = 0.3
     bridge: float = 2.0
     bridge_from: int = 5
-    superseded: float = 1.0
+    superseded: float = 0.25
     candidates: int = 300
     depth: int = 512
     lifted: int = 2

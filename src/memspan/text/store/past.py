@@ -23,9 +23,7 @@ def after(store: SqliteStore, scope: str, seq: int) -> list[change_rows.Row]:
         return list(change_rows.after(connection, key, seq, store.path))
 
 
-def turn_states(
-    store: SqliteStore, scope: str, seqs: Sequence[int] | None
-) -> Iterator[tuple[int, State, int | None]]:
+def turn_states(store: SqliteStore, scope: str, seqs: Sequence[int] | None) -> Iterator[tuple[int, State, int | None]]:
     """(seq, state, seq of the heir) of those turns, None = of all that have a state."""
     key = store.scope_key(scope)
     if key is None:
@@ -34,9 +32,7 @@ def turn_states(
         if seqs is None:
             found = list(state_rows.every(connection, key, "turn", store.path))
         else:
-            found = [
-                (seq, state_rows.read(connection, key, "turn", seq, store.path)) for seq in dict.fromkeys(seqs)
-            ]
+            found = [(seq, state_rows.read(connection, key, "turn", seq, store.path)) for seq in dict.fromkeys(seqs)]
         for seq, state in found:
             heir = connection.execute(_SEQ_OF, (key, state.heir)).get if state.heir else None
             yield seq, state, heir

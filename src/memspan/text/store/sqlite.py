@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 import apsw
 
-from memspan.core.changes import Change, Patch
-from memspan.core.errors import ClosedStore, DamagedFile, StoreError, UnknownId
+from memspan.core.changes import Change, Patch, State
+from memspan.core.errors import AlreadyCorrected, ClosedStore, DamagedFile, StoreError, UnknownId
 from memspan.core.protocols import Embedder
 from memspan.core.records import Link, Record, Turn
 from memspan.text.store import record_rows, rows, schema, state_rows, tombstones, turn_rows
@@ -95,7 +95,7 @@ class SqliteStore:
                     connection.close()
 
     @contextmanager
-    def _use(self) -> Iterator[apsw.Connection]:
+    def connection(self) -> Iterator[apsw.Connection]:
         """The connection, for one thread at a time; errors leave as ours."""
         if os.getpid() != self._pid:
             raise ClosedStore(self.path, "was opened before this process was forked; open it anew in the child")
@@ -105,9 +105,9 @@ class SqliteStore:
             yield self._connection
 
     @contextmanager
-    def _write(self) -> Iterator[apsw.Connection]:
+    def transaction(self) -> Iterator[apsw.Connection]:
         """One transaction, on the medium when it ends (durability "power")."""
-        with self._use() as connection:
+        with self.connection() as connection:
             self._still_ours()
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -122,7 +122,7 @@ class SqliteStore:
     @contextmanager
     def snapshot(self) -> Iterator[apsw.Connection]:
         """One consistent view for several reads."""
-        with self._use() as connection:
+        with self.connection() as connection:
             if connection.in_transaction:
                 yield connection
                 return
@@ -189,9 +189,8 @@ class SqliteStore:
         turns = [change.item for change in changes if isinstance(change.item, Turn)]
         parts = [part for change, part in zip(changes, derived, strict=True) if isinstance(change.item, Turn)]
         secret = self.secret()
-        with self._write() as connection:
-            key = self._scope_key(connection, scope, make=True)
-            assert key is not None
+        with self.transaction() as connection:
+            key = self.make_scope_key(connection, scope)
             operation = Operation(connection, key, verb, now)
             hasher = tombstones.Hasher(secret, key)
             if again:
@@ -207,6 +206,8 @@ class SqliteStore:
             for patch in _of(Patch, changes):
                 kind, item = state_rows.find(connection, key, patch.id)
                 before = state_rows.read(connection, key, kind, item, self.path)
+                if patch.heir and before.heir:
+                    raise AlreadyCorrected(patch.id, before.heir)
                 operation.set_state(kind, item, before, state_rows.patched(before, patch, operation.at), patch.why)
         self._scopes[scope] = key
         return applied
@@ -225,7 +226,7 @@ class SqliteStore:
         self, scope: str, entries: Sequence[tuple[int, Derived]], embedders: Sequence[int], *, units: bool
     ) -> None:
         """Write derived rows of turns that are there already. units: also words and marks, not only vectors"""
-        with self._write() as connection:
+        with self.transaction() as connection:
             key = self._scope_key(connection, scope, make=False)
             if key is None:
                 return
@@ -236,12 +237,12 @@ class SqliteStore:
     def embedder_key(self, embedder: Embedder, *, make: bool) -> int | None:
         """The number this file gives an embedder, by its fingerprint; None where it has none and may not be made."""
         find = "SELECT key FROM embedder WHERE fingerprint = ?"
-        with self._use() as connection:
+        with self.connection() as connection:
             found: int | None = connection.execute(find, (embedder.fingerprint,)).get
         if found is not None or not make:
             return found
         columns = (embedder.fingerprint, embedder.name, embedder.dim)
-        with self._write() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 "INSERT INTO embedder (fingerprint, name, dim, crc) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (*columns, rows.checksum(*columns)),
@@ -252,13 +253,13 @@ class SqliteStore:
     def drop_vectors(self, scope: str, keep: Sequence[int]) -> int:
         """Remove the vectors of other embedders than `keep`; how many went."""
         marks = turn_rows.marks(keep)
-        with self._write() as connection:
+        with self.transaction() as connection:
             key = self._scope_key(connection, scope, make=False)
             connection.execute(f"DELETE FROM vector WHERE scope = ? AND embedder NOT IN ({marks})", (key, *keep))
             return connection.changes()
 
     def set_setting(self, name: str, value: str) -> None:
-        with self._write() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO setting (key, value, crc) VALUES (?, ?, ?)",
                 (name, value, rows.checksum(name, value)),
@@ -266,7 +267,7 @@ class SqliteStore:
 
     def _first_setting(self, name: str, value: str) -> str:
         """Write a setting unless it is there already; what the file has then."""
-        with self._write() as connection:
+        with self.transaction() as connection:
             columns = (name, value, rows.checksum(name, value))
             connection.execute("INSERT INTO setting (key, value, crc) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", columns)
             found: str = connection.execute("SELECT value FROM setting WHERE key = ?", (name,)).get
@@ -285,7 +286,7 @@ class SqliteStore:
         return self._secret
 
     def setting(self, name: str) -> str | None:
-        with self._use() as connection:
+        with self.connection() as connection:
             value: str | None = connection.execute("SELECT value FROM setting WHERE key = ?", (name,)).get
             return value
 
@@ -300,19 +301,25 @@ class SqliteStore:
             self._scopes[scope] = key
         return key
 
+    def make_scope_key(self, connection: apsw.Connection, scope: str) -> int:
+        """The number this file gives a scope, given now where it has none; the caller holds the transaction."""
+        key = self._scope_key(connection, scope, make=True)
+        assert key is not None
+        return key
+
     def scope_key(self, scope: str) -> int | None:
         """The number this file gives a scope; None where nothing was ever written in it."""
-        with self._use() as connection:
+        with self.connection() as connection:
             return self._scope_key(connection, scope, make=False)
 
     def version(self) -> int:
         """Changes whenever another connection has changed the file."""
-        with self._use() as connection:
+        with self.connection() as connection:
             return int(connection.pragma("data_version"))
 
     def known(self, scope: str, ids: Sequence[str]) -> set[str]:
         """Those of the ids that are in this scope already."""
-        with self._use() as connection:
+        with self.connection() as connection:
             key = self._scope_key(connection, scope, make=False)
             if key is None:
                 return set()
@@ -324,7 +331,7 @@ class SqliteStore:
 
     def get(self, scope: str, wanted: str) -> Turn:
         """Raises UnknownId where the scope has no such turn, DamagedFile where its checksum fails."""
-        with self._use() as connection:
+        with self.connection() as connection:
             key = self._scope_key(connection, scope, make=False)
             query = f"SELECT {rows.TURN_COLUMNS} FROM turn WHERE scope = ? AND id = ?"
             row: Any = connection.execute(query, (key, wanted)).fetchone()
@@ -332,9 +339,20 @@ class SqliteStore:
                 raise UnknownId(wanted)
             return self._verified(row, scope)
 
+    def item(self, scope: str, wanted: str) -> tuple[Turn | Record, State]:
+        """The turn or record with that id, and its state. Raises UnknownId, or DamagedFile where a checksum fails."""
+        with self.snapshot() as connection:
+            key = self._scope_key(connection, scope, make=False)
+            kind, seq = state_rows.find(connection, key, wanted)
+            assert key is not None
+            state = state_rows.read(connection, key, kind, seq, self.path)
+            if kind == "record":
+                return record_rows.get(connection, key, seq, self.path), state
+            return self.get(scope, wanted), state
+
     def fetch(self, scope: str, seqs: Sequence[int]) -> dict[int, Turn]:
         """Turns by seq, each verified against its checksum; a broken one is left out and reported as a warning."""
-        with self._use() as connection:
+        with self.connection() as connection:
             key = self._scope_key(connection, scope, make=False)
             found: dict[int, Turn] = {}
             for some in turn_rows.batches(seqs):
@@ -355,7 +373,7 @@ class SqliteStore:
             after = batch[-1][0]
 
     def _turns_after(self, scope: str, session: str | None, after: int) -> list[Any]:  # Any: SQLite's own types
-        with self._use() as connection:
+        with self.connection() as connection:
             key = self._scope_key(connection, scope, make=False)
             query = (
                 f"SELECT {rows.TURN_COLUMNS} FROM turn WHERE scope = :scope AND seq > :after"
@@ -376,13 +394,13 @@ class SqliteStore:
 
     def scan(self, scope: str, after: int) -> Iterator[UnitRow]:
         """What the index needs of each turn with seq > after; the caller holds a snapshot."""
-        with self._use() as connection:
+        with self.connection() as connection:
             key = self._scope_key(connection, scope, make=False)
             yield from connection.execute(_SCAN, (key, after))
 
     def halves(self, scope: str, embedder: int, first: int, last: int) -> list[tuple[int, bytes]]:
         """(seq, float16 vector) of each turn from seq `first` to `last` that has one, ascending."""
-        with self._use() as connection:
+        with self.connection() as connection:
             key = self._scope_key(connection, scope, make=False)
             query = "SELECT turn, half FROM vector WHERE scope = ? AND embedder = ? AND turn BETWEEN ? AND ?"
             found: list[Any] = connection.execute(query, (key, embedder, first, last)).fetchall()  # Any: SQLite's own
@@ -390,7 +408,7 @@ class SqliteStore:
 
     def halves_of(self, scope: str, embedder: int, seqs: Sequence[int]) -> list[tuple[int, bytes]]:
         """(seq, float16 vector) of those of the turns that have one."""
-        with self._use() as connection:
+        with self.connection() as connection:
             key = self._scope_key(connection, scope, make=False)
             query = "SELECT turn, half FROM vector WHERE scope = ? AND embedder = ? AND turn IN ({})"
             found: list[Any] = []
@@ -400,19 +418,19 @@ class SqliteStore:
 
     def without_vector(self, scope: str, embedder: int, most: int) -> list[tuple[int, Turn]]:
         """Up to `most` turns that this embedder has not seen, oldest first."""
-        with self._use() as connection:
+        with self.connection() as connection:
             key = self._scope_key(connection, scope, make=False)
             found: list[Any] = connection.execute(_WITHOUT, (key, key, embedder, most)).fetchall()
         return [(row[0], self._verified(row, scope)) for row in found]
 
     def scopes(self) -> list[str]:
         """All scopes of the file, for maintenance; a memory shows only its own."""
-        with self._use() as connection:
+        with self.connection() as connection:
             return [row[0] for row in connection.execute("SELECT path FROM scope ORDER BY key")]
 
     def any_without(self, scope: str, embedder: int) -> bool:
         """True where the scope has turns and not one has a vector of this embedder."""
-        with self._use() as connection:
+        with self.connection() as connection:
             key = self._scope_key(connection, scope, make=False)
             query = (
                 "SELECT EXISTS (SELECT 1 FROM turn WHERE scope = :scope) AND NOT EXISTS"
@@ -441,7 +459,7 @@ class SqliteStore:
 
     def sessions(self, scope: str) -> list[str]:
         """Session names in the order they began."""
-        with self._use() as connection:
+        with self.connection() as connection:
             key = self._scope_key(connection, scope, make=False)
             query = "SELECT session FROM turn WHERE scope = ? GROUP BY session ORDER BY min(seq)"
             return [row[0] for row in connection.execute(query, (key,))]

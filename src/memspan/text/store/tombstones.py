@@ -38,11 +38,11 @@ class Hasher:
     """Digests of one scope's texts. secret: the file's;  scope: its number in the file"""
 
     def __init__(self, secret: bytes, scope: int) -> None:
-        self._key = blake2b(scope.to_bytes(8, "little"), key=secret, digest_size=32).digest()
+        self.key = blake2b(scope.to_bytes(8, "little"), key=secret, digest_size=32).digest()
 
     def of(self, text: str) -> bytes:
         """Of a text, wherever it is said. (16,) bytes"""
-        return blake2b(normalised(text).encode(), key=self._key, digest_size=16).digest()
+        return blake2b(normalised(text).encode(), key=self.key, digest_size=16).digest()
 
     def wide(self, turn: Turn) -> bytes:
         """Of a turn's words, whoever says them."""
@@ -51,7 +51,7 @@ class Hasher:
     def near(self, turn: Turn) -> bytes:
         """Of a turn's words said by the same speaker in the same session. (16,) bytes"""
         parts = "\0".join((normalised(turn.text), turn.speaker, turn.session))
-        return blake2b(parts.encode(), key=self._key, digest_size=16, person=b"near").digest()
+        return blake2b(parts.encode(), key=self.key, digest_size=16, person=b"near").digest()
 
     def of_turn(self, turn: Turn, *, by_id: bool) -> bytes:
         """The digest that keeps a turn from coming back. by_id: whether the user named this very turn"""

@@ -1,0 +1,244 @@
+"""The verbs that change what a memory holds: correct, forget, undo, pin, hold, expire, archive, and what they did."""
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from memspan.core.changes import NEVER, Change, Event, Patch, Receipt, Undone
+from memspan.core.clock import Clock, When, iso, seconds
+from memspan.core.errors import AlreadyCorrected, NotConfirmed, UsageError
+from memspan.core.ids import turn_id
+from memspan.core.protocols import Embedder
+from memspan.core.records import Link, Recall, Record, Role, Turn, check_text, stored_turn
+from memspan.text.index.entry import derive
+from memspan.text.index.scope import ScopeIndex
+from memspan.text.index.words import words
+from memspan.text.lifetime import Log
+from memspan.text.safety.trust import trust_of
+from memspan.text.store import erase, undo
+from memspan.text.store.erase import Selector
+from memspan.text.store.sqlite import SqliteStore
+
+_QUERY_LIMIT = 100
+
+
+class Life:
+    """What `Memory` can do with what is there already."""
+
+    scope: str
+    _store: SqliteStore
+    _index: ScopeIndex
+    _clock: Clock
+    _lock: threading.RLock
+    _embedders: tuple[Embedder, ...]
+    _keys: list[int]
+
+    if TYPE_CHECKING:
+
+        def recall(
+            self, question: str, *, tokens: int | None = ..., limit: int | None = ..., history: bool = ...
+        ) -> Recall: ...
+
+    # -- changing
+
+    def correct(self, id: str, text: str, *, reason: str = "", role: Role | None = None) -> str:
+        """The id of a new version of a turn or record that was wrong; the old one steps back behind it.
+
+        The old words stay in the file and in history(); known_at shows them for the time they were believed.
+        role: who says so, None = whoever said it first. Somebody less trusted cannot correct: the new words are then
+            kept beside the old ones, as a contradiction
+        Raises UnknownId, BadText, or AlreadyCorrected where a correction is there already.
+        """
+        check_text("reason", reason, empty=True)
+        with self._lock:
+            old = self._item(id)
+            fresh = self._version_of(old, text, role)
+            if isinstance(old, Turn) and role is not None and trust_of(role, {}) < trust_of(old.role, old.meta):
+                beside = Link(source=fresh.id, target=id, kind="contradicts")
+                self._apply("correct", [Change("add", fresh), Change("add", beside)])
+                return fresh.id
+            since = (old.seen_at if old.at is None else old.at) if isinstance(old, Turn) else old.recorded_at
+            patch = Patch(id=id, status="superseded", heir=fresh.id, valid_to=since, why=reason)
+            self._apply("correct", [Change("add", fresh), Change("set", patch)])
+            return fresh.id
+
+    def _item(self, id: str) -> Turn | Record:
+        """The turn or record with that id. Raises UnknownId, or AlreadyCorrected."""
+        found, state = self._store.item(self.scope, id)
+        if state.heir:
+            raise AlreadyCorrected(id, state.heir)
+        return found
+
+    def _version_of(self, old: Turn | Record, text: str, role: Role | None) -> Turn | Record:
+        if isinstance(old, Record):
+            return replace(old, id=f"{old.id}'", text=text, recorded_at=None, recipe="correct", status="active", uses=0)
+        said = Turn(
+            text, speaker=old.speaker, role=role or old.role, session=old.session, at=old.at,
+            meta={**old.meta, "corrects": old.id},
+        )  # fmt: skip
+        number = 1
+        while self._store.known(self.scope, [wanted := _id_of(self.scope, said, number)]):
+            number += 1
+        now = seconds(self._clock())
+        return stored_turn(
+            said.text, said.speaker, said.role, said.session, said.at, now, said.meta, wanted, self.scope
+        )
+
+    def _apply(self, verb: str, changes: Sequence[Change]) -> None:
+        """Write changes, turns with what is derived from them."""
+        turns = [change.item for change in changes if isinstance(change.item, Turn)]
+        parts = iter(derive(turns, self._embedders))
+        derived = [next(parts) if isinstance(change.item, Turn) else None for change in changes]
+        self._store.apply(self.scope, changes, derived, self._keys, seconds(self._clock()), verb=verb)
+        self._index.written()
+
+    def _patch(self, verb: str, *patches: Patch) -> None:
+        with self._lock:
+            self._apply(verb, [Change("set", patch) for patch in patches])
+
+    def pin(self, id: str, pinned: bool = True) -> None:
+        """Never let a turn or record be evicted for room; pinned=False lets it again. Raises UnknownId."""
+        self._patch("pin", Patch(id=id, pinned=pinned))
+
+    def hold(self, id: str, *, reason: str = "") -> None:
+        """Refuse to forget a turn or record until release(). Raises UnknownId."""
+        self._patch("hold", Patch(id=id, held=True, why=reason))
+
+    def release(self, id: str, *, reason: str = "") -> None:
+        """Take a hold away. Raises UnknownId."""
+        self._patch("release", Patch(id=id, held=False, why=reason))
+
+    def expire(self, id: str, at: When | None) -> None:
+        """Hide a turn or record from a moment on; the next reflect() after it erases it.
+
+        at: the moment, None = never. Raises UnknownId or BadTime.
+        """
+        self._patch("expire", Patch(id=id, expire_at=NEVER if at is None else seconds(at)))
+
+    def archive(self, id: str, *, reason: str = "") -> None:
+        """Put a turn or record out of the way; restore() brings it back. Raises UnknownId."""
+        self._patch("archive", Patch(id=id, status="archived", why=reason))
+
+    def restore(self, id: str, *, reason: str = "") -> None:
+        """Bring an archived, superseded or quarantined turn or record back. Raises UnknownId."""
+        self._patch("restore", Patch(id=id, status="active", heir="", valid_to=NEVER, why=reason))
+
+    def used(self, ids: Iterable[str]) -> None:
+        """Count a use of each: what is used stays longer when room runs out. Raises UnknownId."""
+        self._patch("used", *(Patch(id=id, used=1) for id in ids))
+
+    # -- taking back
+
+    def undo(self, operation: int | None = None) -> Undone:
+        """Take the last call that changed something back, or the one of that number.
+
+        What it added steps out of the way, states are what they were before; an undo can be undone by its number.
+        Raises CannotUndo where something was forgotten or changed again since; then nothing was changed.
+        """
+        with self._lock:
+            undone = undo.undo(self._store, self.scope, operation, seconds(self._clock()))
+            self._index.written()
+            return undone
+
+    def changes(self, *, since: When | None = None, until: When | None = None, about: str = "") -> list[Event]:
+        """What was added, superseded, corrected or forgotten between two moments, the oldest first.
+
+        since, until: half-open range of the time memory learned of it;  about: only what has all these words in it
+        Raises BadTime or UsageError for an inverted range.
+        """
+        first, last = (None if when is None else seconds(when) for when in (since, until))
+        if first is not None and last is not None and last < first:
+            raise UsageError(f"until {iso(last)} is before since {iso(first)}; turn them around")
+        wanted = set(words(about))
+        with self._lock:
+            self._index.refresh()
+            events = Log(self._store, self.scope, self._index).events(first, last)
+            return [event for event in events if not wanted or wanted <= set(words(event.text))]
+
+    def history(self, id: str) -> list[Event]:
+        """All that happened to a turn or record, its earlier and its later versions, the oldest first.
+
+        Raises UnknownId.
+        """
+        with self._lock:
+            self._index.refresh()
+            return Log(self._store, self.scope, self._index).history(id)
+
+    # -- forgetting
+
+    def forget(
+        self,
+        id: str | Sequence[str] | None = None,
+        *,
+        session: str | None = None,
+        speaker: str | None = None,
+        source: str | None = None,
+        since: When | None = None,
+        until: When | None = None,
+        query: str | None = None,
+        everything: bool = False,
+        dry_run: bool = False,
+        confirm: str = "",
+    ) -> Receipt:
+        """Erase turns and records, and all that was made of them, from the file; says what went.
+
+        id: one or more ids;  session, speaker, source (of meta["source"]), since, until (of event time): all that
+            meet every condition given;  everything: the whole scope
+        query: what a recall of it finds; needs `confirm`, the digest of a dry run of the same query
+        dry_run: say what would go and change nothing
+        Words that were forgotten are refused when they come again, unless remember(..., again=True).
+        Raises UsageError, UnknownId, Held or NotConfirmed; then nothing was changed.
+        """
+        first, last = (None if when is None else seconds(when) for when in (since, until))
+        if first is not None and last is not None and last < first:
+            raise UsageError(f"until {iso(last)} is before since {iso(first)}; turn them around")
+        given = {"id": id, "session": session, "speaker": speaker, "source": source, "since": first, "until": last}
+        told = [name for name, value in {**given, "query": query}.items() if value is not None]
+        if everything:
+            told.append("everything")
+        if not told or (len(told) > 1 and {"id", "query", "everything"}.intersection(told)):
+            raise UsageError(
+                f"forget({', '.join(told)}): give an id, a query, everything=True, or any of session, speaker, "
+                "source, since and until"
+            )
+        ids = None if id is None else (id,) if isinstance(id, str) else tuple(id)
+        with self._lock:
+            if query is not None:
+                ids = self._meant(query)
+            selector = Selector(
+                ids=ids, session=session, speaker=speaker, source=source, since=first, until=last,
+                everything=everything, told=" and ".join(f"by {name}" for name in told),
+            )  # fmt: skip
+            return self._forget(selector, dry_run=dry_run, confirm=confirm, asked=query is not None)
+
+    def _forget(self, selector: Selector, *, dry_run: bool, confirm: str, asked: bool) -> Receipt:
+        now = seconds(self._clock())
+        if dry_run or asked:
+            planned = erase.plan(self._store, self.scope, selector, now)
+            if dry_run:
+                return planned
+            if confirm != planned.digest:
+                raise NotConfirmed(planned.items, planned.digest)
+        receipt = erase.forget(self._store, self.scope, selector, now)
+        self._index.written()
+        return receipt
+
+    def _meant(self, query: str) -> tuple[str, ...]:
+        """Ids of the turns that hold all words of a query, or else of its best hits."""
+        wanted = set(words(query))
+        if not wanted:
+            raise UsageError(f"query {query!r} holds no word to look for")
+        hits = self.recall(query, tokens=None, limit=_QUERY_LIMIT, history=True).hits
+        return tuple(hit.id for hit in hits if wanted <= set(words(f"{hit.speaker}: {hit.text}")))
+
+    def receipts(self) -> list[Receipt]:
+        """What was forgotten in this scope, the oldest first; finishes what a reader kept pending, where it can."""
+        with self._lock:
+            if not self._store.read_only:
+                erase.finish(self._store)
+            return erase.receipts(self._store, self.scope)
+
+
+def _id_of(scope: str, turn: Turn, number: int) -> str:
+    return turn_id(scope, turn.session, turn.speaker, turn.at, turn.text, number)
