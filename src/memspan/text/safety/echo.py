@@ -97,7 +97,7 @@ class Echoes:
         >>> echoes = Echoes()
         >>> echoes.recalled([Turn("I moved to Lisbon in May.", id="t1")])
         >>> echoes.of(Turn("You moved to Lisbon in May. How do you like it there?", role="assistant"))
-        Echo(ids=('t1',), share=0.6)
+        Echo(ids=('t1',), share=0.5)
         """
         if turn.role == "user" or not self._sentences:
             return NO_ECHO
