@@ -1,6 +1,7 @@
 # Everything is set up in .venv on first use; nothing else is needed but Python 3.11 or later.
 #   make demo    install, then remember a conversation and ask it
 #   make test    install with the tools for tests, then run them
+#   make encrypt the tests of the store with an SQLite that has ciphers, in .venv-encrypt
 #   make lint types docs bench clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -8,14 +9,19 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SEALED := .venv-encrypt
+SEALED_PIP := $(SEALED)/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint types docs bench clean
+.PHONY: demo test encrypt lint types docs bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/memspan demo
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
+
+encrypt: $(SEALED)/.installed
+	$(SEALED)/bin/python -m pytest tests/conformance tests/text/store tests/doors/test_cli_key.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
@@ -30,7 +36,7 @@ bench: $(VENV)/.installed
 	$(BIN)/memspan bench speed --records 10000
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SEALED) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -47,3 +53,11 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(PIP) install -e ".[dev]"
 	@touch $@ $(VENV)/.installed
+
+# the two builds of apsw have one module name, so one takes the other's place (docs/decisions/0006-encryption.md)
+$(SEALED)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m venv $(SEALED)
+	$(SEALED_PIP) install -e . pytest pytest-randomly hypothesis
+	$(SEALED_PIP) uninstall --yes apsw
+	$(SEALED_PIP) install --force-reinstall --no-deps apsw-sqlite3mc
+	@touch $@

@@ -1,5 +1,6 @@
 """Options that commands share, and the memory they open."""
 
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 SETTINGS = ("lite", "full")
 
-memory_option = click.option(
+_KEY_FILE = "memspan.key_file"
+
+
+def _keep_key_file(context: click.Context, _option: click.Parameter, path: Path | None) -> None:
+    context.meta[_KEY_FILE] = path
+
+
+_memory = click.option(
     "--memory",
     "-m",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -28,6 +36,20 @@ memory_option = click.option(
     show_envvar=True,
     help="The memory file.",
 )
+_key_file = click.option(
+    "--key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    expose_value=False,
+    callback=_keep_key_file,
+    help="A file that holds the key of an encrypted memory; or put the key into $MEMSPAN_KEY.",
+)
+
+
+def memory_option(command: Command) -> Command:
+    """Adds --memory and --key-file; what the latter holds comes from `key`."""
+    return _memory(_key_file(command))
+
+
 scope_option = click.option(
     "--scope",
     "-s",
@@ -50,6 +72,24 @@ def whose_memory(command: Command) -> Command:
     return memory_option(scope_option(command))
 
 
+def key() -> bytes | None:
+    """The key that --key-file or else $MEMSPAN_KEY holds; None where neither is given.
+
+    Raises UsageError for an empty one: a new memory must not come out unencrypted because a secret was not found.
+    """
+    context = click.get_current_context(silent=True)
+    path: Path | None = context.meta.get(_KEY_FILE) if context else None
+    if path is not None:
+        source, found = str(path), path.read_bytes().removesuffix(b"\n").removesuffix(b"\r")
+    elif "MEMSPAN_KEY" in os.environ:
+        source, found = "MEMSPAN_KEY", os.fsencode(os.environ["MEMSPAN_KEY"])
+    else:
+        return None
+    if not found:
+        raise UsageError(f"{source} is empty: no key; leave it away for a memory that is not encrypted")
+    return found
+
+
 @contextmanager
 def opened(
     path: Path, scope: str, *, new: bool = False, read_only: bool = False, setting: str | None = None
@@ -64,7 +104,7 @@ def opened(
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        memory = Memory(path, scope=scope, setting=setting, read_only=read_only)
+        memory = Memory(path, scope=scope, setting=setting, read_only=read_only, key=key())
     for warning in caught:
         click.echo(f"memspan: {_show.one_line(str(warning.message))}", err=True)
     with memory:

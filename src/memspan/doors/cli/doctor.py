@@ -35,7 +35,7 @@ def doctor(memory: Path, rebuild: bool, repair: bool, as_json: bool) -> None:
         done = {"rebuilt": _rebuild(memory)}
     from memspan.text.store.doctor import examine
 
-    health = examine(memory)
+    health = examine(memory, _options.key())
     _report(health, memory, done, as_json)
     if not health.ok:
         sys.exit(1)
@@ -45,7 +45,7 @@ def _rebuild(memory: Path) -> int:
     """How many turns, of all scopes of the file."""
     from memspan.text.store.sqlite import SqliteStore
 
-    store = SqliteStore(memory, read_only=True)
+    store = SqliteStore(memory, read_only=True, key=_options.key())
     try:
         scopes = store.scopes()
     finally:
@@ -62,7 +62,7 @@ def _repair(memory: Path) -> dict[str, Json]:
     from memspan.text.store.doctor import repair
 
     bar = _show.Bar("repairing")
-    made = repair(memory, bar)
+    made = repair(memory, bar, _options.key())
     bar.clear()
     return {
         "new_file": str(made.new_path),

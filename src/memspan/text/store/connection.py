@@ -37,6 +37,7 @@ _SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}
 # all of it spelt out: another default in a later build must not lock anybody out
 _CIPHER = ("cipher='aegis'", "algorithm='aegis-256'", "tcost=2", "mcost=19456", "pcost=1")
 _PAGE_SHAPE = {16: schema.PAGE_BYTES.to_bytes(2, "big"), 20: b"\x40\x40\x20\x20"}  # stays legible, says how to read
+_OLDEST = 3_051_003  # versions before it can damage a file (decision 0001); pyproject.toml guards the plain build only
 _BUILD = "pip uninstall -y apsw && pip install --force-reinstall --no-deps apsw-sqlite3mc"
 
 
@@ -101,6 +102,17 @@ def _prepared(path: Path, read_only: bool, durability: Durability, secret: bytes
     return connection
 
 
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(100)
+
+
+def _sealed(head: bytes) -> bool:
+    return not head.startswith(_MAGIC) and all(
+        head[at : at + len(shape)] == shape for at, shape in _PAGE_SHAPE.items()
+    )
+
+
 def _does_not_open(path: Path) -> WrongKey:
     return WrongKey(path, "the key does not open it (or, with the right key, its first page is damaged)")
 
@@ -116,8 +128,9 @@ def _secret(key: str | bytes | None) -> bytes | None:
     secret = key if isinstance(key, bytes) else key.encode("utf-8", "replace")
     if isinstance(key, str) and secret.decode() != key:
         raise UsageError("key: holds a lone surrogate, which no UTF-8 can say; give it as bytes")
-    if not hasattr(apsw, "mc_version"):
-        raise MissingExtra("encrypt", "a key needs an SQLite with ciphers in the place of the plain one", _BUILD)
+    if not hasattr(apsw, "mc_version") or apsw.SQLITE_VERSION_NUMBER < _OLDEST:
+        needed = "an SQLite with ciphers, 3.51.3 or later, in the place of the plain one"
+        raise MissingExtra("encrypt", f"a key needs {needed}", _BUILD)
     return secret
 
 
@@ -155,13 +168,12 @@ def _look(path: Path, read_only: bool, with_key: bool) -> bool:
             raise StoreError(path, "does not exist; read_only=True opens existing files only")
         _make_private(path)
         return True
-    with path.open("rb") as file:
-        head = file.read(100)
+    head = _head(path)
     if not head:
         return True
     if not head.strip(b"\0") and Path(f"{path}-journal").exists():
         return True  # its very first transaction was cut off; SQLite rolls it back
-    check_key(path, head, with_key)
+    check_key(path, with_key)
     if not head.startswith(_MAGIC) and not with_key:
         if head[68:72] == schema.APPLICATION_ID.to_bytes(4, "big"):
             raise DamagedFile(path, "its first bytes are broken")
@@ -169,19 +181,14 @@ def _look(path: Path, read_only: bool, with_key: bool) -> bool:
     return False
 
 
-def check_key(path: Path, head: bytes, with_key: bool) -> None:
-    """Raises WrongKey where a key was given for a plain file, or none for an encrypted one.
-
-    head: the first bytes of the file
-    """
-    encrypted = not head.startswith(_MAGIC) and all(
-        head[at : at + len(wanted)] == wanted for at, wanted in _PAGE_SHAPE.items()
-    )
+def check_key(path: Path, with_key: bool) -> None:
+    """Raises WrongKey where a key was given for a file that is not encrypted, or none for one that is."""
+    head = _head(path)
     if with_key and head.startswith(_MAGIC):
         raise WrongKey(path, "it is not encrypted, but a key was given; open it without one")
-    if with_key and not encrypted and not Path(f"{path}-journal").exists():
+    if with_key and not _sealed(head) and not Path(f"{path}-journal").exists():
         raise WrongKey(path, "it is no encrypted memory, or its first bytes are damaged")
-    if encrypted and not with_key:
+    if _sealed(head) and not with_key:
         raise WrongKey(path, "it is encrypted; give its key: key=..., or MEMSPAN_KEY or --key-file of the commands")
 
 

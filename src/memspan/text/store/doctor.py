@@ -215,8 +215,7 @@ def repair(path: Path, progress: Progress | None = None, key: Key = None) -> Rep
 
 
 def _copy(path: Path, work: Path, key: Key) -> None:
-    with path.open("rb") as file:
-        check_key(path, file.read(100), key is not None)
+    check_key(path, key is not None)
     shutil.copyfile(path, work)
     if Path(f"{path}-wal").exists():
         shutil.copyfile(f"{path}-wal", f"{work}-wal")

@@ -1,0 +1,99 @@
+"""The backends every store check runs on, and short words for what the checks do.
+
+A new backend is one more entry of BACKENDS: it says why it cannot run here, if so, and makes a fresh place.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import apsw
+
+from memspan import Link, Record, Turn
+from memspan.core.changes import Change
+from memspan.text.index.entry import derive
+from memspan.text.store.connection import keyed
+from memspan.text.store.sqlite import SqliteStore
+from memspan.text.store.turn_rows import Applied
+
+NOW = 1_700_000_000.0
+NO_CIPHER = "" if hasattr(apsw, "mc_version") else "apsw has no encryption here"
+
+
+class Place(Protocol):
+    """Where one store lies; it can be opened any number of times."""
+
+    def open(self, *, read_only: bool = False) -> SqliteStore:
+        """A store on what is there."""
+
+    def spoil(self, table: str, column: str, value: object) -> None:
+        """Overwrite a column of all rows behind the store's back, checksums left as they are."""
+
+
+class Backend(Protocol):
+    """One way to keep a memory. name: of the test;  missing: why it cannot run here, "" = it can"""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def missing(self) -> str: ...
+
+    def place(self, folder: Path) -> Place:
+        """A fresh place, nothing in it."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A memory file."""
+
+    path: Path
+    key: str | None
+
+    def open(self, *, read_only: bool = False) -> SqliteStore:
+        return SqliteStore(self.path, durability="process", read_only=read_only, key=self.key)
+
+    def spoil(self, table: str, column: str, value: object) -> None:
+        connection = keyed(self.path, self.key)
+        connection.execute(f"UPDATE {table} SET {column} = ?", (value,))
+        connection.close()
+
+
+@dataclass(frozen=True)
+class Sqlite:
+    """A file, plain or encrypted."""
+
+    name: str
+    key: str | None = None
+
+    @property
+    def missing(self) -> str:
+        return NO_CIPHER if self.key else ""
+
+    def place(self, folder: Path) -> File:
+        return File(folder / "memory.mem", self.key)
+
+
+BACKENDS: tuple[Backend, ...] = (Sqlite("plain"), Sqlite("encrypted", "correct horse battery staple"))
+
+
+def turn(id: str, text: str = "", *, scope: str = "ana", session: str = "s", at: float | None = NOW) -> Turn:
+    """A turn as `Memory` hands it to its store: nothing is left to fill in."""
+    return Turn(text or f"text of {id}", id=id, scope=scope, session=session, speaker="Ana", at=at, seen_at=NOW)
+
+
+def record(id: str, *sources: str) -> Record:
+    """A record that cites turns."""
+    return Record(id=id, kind="fact", text=f"fact {id}", sources=sources, keys=("k",), recorded_at=NOW)
+
+
+def put(store: SqliteStore, *items: Turn | Record | Link, scope: str = "ana") -> Applied:
+    """All items in one call, in one transaction."""
+    return apply(store, [Change("add", item) for item in items], scope=scope)
+
+
+def apply(store: SqliteStore, changes: Sequence[Change], *, scope: str = "ana", now: float = NOW) -> Applied:
+    """All changes in one call, in one transaction."""
+    parts = [derive([change.item], ())[0] if isinstance(change.item, Turn) else None for change in changes]
+    return store.apply(scope, changes, parts, (), now, verb="remember")
