@@ -26,6 +26,17 @@ def find(data: Path, sets: Sequence[DataSet]) -> dict[str, Found]:
     return {one.name: _parts(one, sniffs, data) for one in sets}
 
 
+def having(data: Path, name: str, fields: Sequence[str]) -> list[Path]:
+    """Files under `data` whose objects have all these fields. Raises UsageError where there is none.
+
+    name: what the data set is called
+    """
+    files = [path for path in _candidates(data) if sniff(path).has(*fields)]
+    if not files:
+        raise UsageError(f"no {name} among the JSON files under {data}; docs/benchmarks.md names the fields it has")
+    return files
+
+
 def _parts(one: DataSet, sniffs: dict[Path, Sniff], data: Path) -> Found:
     found = {part: [path for path, seen in sniffs.items() if test(seen)] for part, test in one.parts.items()}
     missing = [part for part, paths in found.items() if not paths]

@@ -104,3 +104,19 @@ def turns(data: Path, sets: list[str], out: Path) -> None:
 
     for path, count in write_turns(data, sets, out):
         click.echo(f"{path}: {count:,} turns")
+
+
+@bench.command()
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder that holds the data sets.")
+@click.option("--json", "json_path", type=_OUT, help="Write the result here.")
+@click.option("--md", "md_path", type=_OUT, help="Write the table here.")
+def ranges(data: Path, json_path: Path | None, md_path: Path | None) -> None:
+    """Compare the times that questions mean, read by rules, with labels."""
+    from memspan.bench.time_ranges import markdown, measure
+
+    result = measure(data, _command())
+    _write(json_path, result)
+    table = markdown(result)
+    if md_path:
+        md_path.write_text(table, encoding="utf-8")
+    click.echo(table, nl=False)

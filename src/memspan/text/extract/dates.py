@@ -1,61 +1,73 @@
-"""Dates named in a question, as ranges of time.
+"""Times named in a text, as ranges: for a question, what it asks about; for a turn, what it speaks of.
 
-Source: recall setting, rule 2.5 (docs/ARCHITECTURE.md): "Month D[, Y]" and "D [of] Month [Y]"; where there is
-none of these "Month [Y]"; where there is no month a bare year. A date without a year means that day in every
-year present in the collection.
-Ours adds: ISO dates, Chinese dates, lists of days ("May 5 and 7") and ranges ("between May and July 2023").
-Not read: 05/08/2024 (two countries disagree), weekdays, seasons, "last week".
+Source: recall setting, rule 2.5 (docs/ARCHITECTURE.md): a date without a year means that day in every year present in
+the collection. Ours adds what docs/decisions/0005-dates.md lists and measures: times of day, ranges, seasons, and with
+an anchor, the time of the turn or question itself, what is said from there ("last Friday", "two weeks ago").
+English, and the plain Chinese forms.
 """
 
 import re
-from calendar import monthrange
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass, field, replace
+from math import inf, isfinite
 from typing import NamedTuple
 
-MAX_MENTIONS = 32
-DAY_SECONDS = 86_400.0
-
-_EPOCH = date(1970, 1, 1).toordinal()
-_SHORT = "jan feb mar apr may jun jul aug sep oct nov dec"
-_NUMBER = {name: number for number, name in enumerate(_SHORT.split(), start=1)}
-_MONTH = (
-    "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
-    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b"
+from memspan.text.extract._calendar import (
+    AND,
+    BETWEEN,
+    DAY,
+    DAY_SECONDS,
+    EPOCH,
+    LAST_WORDS,
+    LINK,
+    MAX_SPANS,
+    MONTH_WORD,
+    YEAR,
+    Point,
+    Range,
+    Span,
+    calendar_spans,
+    day_point,
+    level_of,
 )
-_DAY = r"\d{1,2}(?:st|nd|rd|th)?\b"
-_TO = "(?: to | through | thru | until | till | ?[-–—~] ?)"
-_DAYS = rf"{_DAY}(?:(?:{_TO}|(?:, ?{_DAY}){{0,8}},? (?:and|or|&) )(?:the )?{_DAY})?(?!:\d|[./]\d|%)"
-_YEAR = r"(?:,? (?:of |in )?|-)(?P<y{0}>[12]\d{{3}})\b(?![:%])"
-_DATE = re.compile(
-    r"(?=\d)(?<!\d)(?:"
-    r"(?P<y1>[12]\d{3})[-/](?P<m1>\d{1,2})(?:[-/](?P<d1>\d{1,2}))?(?!\d|[-/]\d)"
-    r"|(?:(?P<y2>\d{4}) ?年 ?)?(?P<m2>\d{1,2}) ?月(?: ?(?P<d2>\d{1,2}(?: ?[日号號]? ?[-–~至到] ?\d{1,2})?) ?[日号號])?"
-    rf"|(?<![:.,/$€£¥])(?P<d3>{_DAYS})(?: of)?[ -](?P<m3>{_MONTH})(?:\.?{_YEAR.format(3)})?"
-    r"|(?<![\w$€£¥#.:/])(?P<y4>(?:1[7-9]|2[01])\d\d)(?:(?! ?年)(?![\w%]|[.,:/]\d)| ?年)"
-    r")|(?=[a-z])\b(?:"
-    rf"(?P<m5>{_MONTH})\.?[ -](?:the )?(?P<d5>{_DAYS})(?:{_YEAR.format(5)})?"
-    rf"|(?P<m6>{_MONTH})(?:\.?{_YEAR.format(6)})?"
-    r")",
-    re.IGNORECASE | re.ASCII,
+from memspan.text.extract._relative import relative_spans
+from memspan.text.extract._shift import CLOCK_WORD, Step, clock_seconds, inner_step, outer_step, step_behind
+
+MAX_MENTIONS = MAX_SPANS
+MAX_STEPS = 3
+
+_HINT = re.compile(r"\d|\b" + MONTH_WORD + r"|\b(?:christmas|new year|hallow|thanksg|valent)", re.IGNORECASE | re.ASCII)
+_CLOCK = re.compile(CLOCK_WORD, re.IGNORECASE | re.ASCII)
+_CLOCK_HINT = re.compile(r"\d:\d|\d ?[ap]\.?m|o['’]cl|noon|midday|midnight", re.IGNORECASE)
+_DAY_THEN_CLOCK = re.compile(r"(?:,? (?:at |around |about |by |from |between )?|T)", re.IGNORECASE)
+_CLOCK_THEN_DAY = re.compile(
+    r",? ?(?:on |of )?(?:the )?(?:(?:morning|afternoon|evening|night) (?:of|on) )?(?:the )?", re.IGNORECASE
 )
-_HINT = re.compile(r"\d|\b" + _MONTH, re.IGNORECASE | re.ASCII)
-_BEFORE_MONTH = re.compile(
-    r"\b(?:in|on|of|since|by|during|from|until|before|after|last|this|next|late|early|mid|between)[ -]$",
-    re.IGNORECASE | re.ASCII,
-)
-_UNTIL = re.compile(rf"(?:{_TO}| ?[至到] ?)(?:the )?(?:(?:early|late|mid|end of)[ -])?", re.IGNORECASE | re.ASCII)
-_AND = re.compile(r",? (?:and|or|&) (?:the )?(?:(?:early|late|mid)[ -])?|, ", re.IGNORECASE | re.ASCII)
-_BETWEEN = re.compile(r"\bbetween (?:the )?(?:(?:early|late|mid)[ -])?$", re.IGNORECASE | re.ASCII)
-_LAST_WORDS = 24
+_CLOCK_ALONE = re.compile(r"\b(?:at|by|until|till|before|after|from|since|around|about) $", re.IGNORECASE)
+_IF = re.compile(r"\bif\b[^,?.!;]*$", re.IGNORECASE)
+_WEEKDAY_OF = re.compile(r",? (?:the )?")
+_NO_DAY = Point(None)
+_UTC = re.compile(r"(?:Z|\+00:?00)\b")
 
 
-def ranges(question: str, years: Iterable[int]) -> list[tuple[float, float]]:
-    """Half-open ranges of time the question names, ascending [s since 1970 UTC].
+class Mention(NamedTuple):
+    """A time that a text names. words: how it says it
+
+    start, end: half-open, seconds since 1970 UTC; infinite where it is open ("since May")
+    """
+
+    start: float
+    end: float
+    words: str
+
+
+def ranges(question: str, years: Iterable[int], anchor: float | None = None) -> list[tuple[float, float]]:
+    """Whole days the question names, as half-open ranges, ascending [s since 1970 UTC].
 
     years: the years present in the collection; a date without a year is looked for in each of them
-    Only the finest level named counts: days, else months, else years. The first 32 dates are read.
+    anchor: when it is asked; without one "last week" says nothing
+    Only the finest level named counts: days, else months, else years. Times of day, "before" and "late" are left aside:
+    what is near a time named often is told of beside it. The first 32 dates are read.
 
     >>> ranges("What did Anna paint on May 8th, 2023?", [])
     [(1683504000.0, 1683590400.0)]
@@ -64,160 +76,259 @@ def ranges(question: str, years: Iterable[int]) -> list[tuple[float, float]]:
     >>> ranges("It may rain, what should I wear?", [2023])
     []
     """
-    if not _HINT.search(question):
+    phrases = [phrase for phrase in _phrases(question, anchor) if not phrase.span.loose]
+    if not phrases:
         return []
-    text = " ".join(question.split())
-    spans = _joined(text, _mentions(text))
-    if not spans:
-        return []
-    finest = max(span.level for span in spans)
+    finest = max(phrase.span.level for phrase in phrases)
     known = sorted({year for year in years if 1 <= year <= 9999})
-    return sorted({place for span in spans if span.level == finest for place in span.placed(known)})
+    found = {at for phrase in phrases if phrase.span.level == finest for at in phrase.whole_days(known)}
+    return sorted(found)
 
 
-class _Point(NamedTuple):
-    """A year, a month or a day; None = not said."""
+def meant(text: str, anchor: float | None = None) -> tuple[float, float] | None:
+    """The one range of time a text is about, half-open [s since 1970 UTC], or None; infinite where it is open.
 
-    year: int | None
-    month: int | None = None
-    day: int | None = None
+    A range outranks a day, a day a month, a month a year, whatever stands in an if-clause comes last; then the first.
+    anchor: when it is said; the year of a date without one is the nearest to it
 
-    def first(self, year: int) -> int:
-        return date(year, self.month or 1, self.day or 1).toordinal()
-
-    def after(self, year: int) -> int:
-        """The day after its last day."""
-        month = self.month or 12
-        return date(year, month, self.day or monthrange(year, month)[1]).toordinal() + 1
-
-    def valid(self) -> bool:
-        """Whether a calendar has it; 29 February without a year is fine."""
-        if self.year is not None and not 1 <= self.year <= 9999:
-            return False
-        if self.month is None:
-            return True
-        return 1 <= self.month <= 12 and 1 <= (self.day or 1) <= monthrange(self.year or 2000, self.month)[1]
+    >>> meant("What did Bo do between May 3, 2023, at 9:03 AM and May 8, 2023?")
+    (1683104580.0, 1683590400.0)
+    >>> meant("What happened yesterday?", anchor=1683590400.0)
+    (1683504000.0, 1683590400.0)
+    """
+    placed = [(phrase, at) for phrase in _phrases(text, anchor) for at in phrase.exact(anchor)]
+    return min(placed, key=lambda one: one[0].rank)[1] if placed else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """What was named, from one point to another. start, end: where it stands in the text [characters]"""
+def mentions(text: str, anchor: float | None = None) -> list[Mention]:
+    """Every time a text names, in its order; the first 32 at most.
 
-    low: _Point
-    high: _Point
+    >>> [one.words for one in mentions("I met Al last Friday, and since May 2 I run.", anchor=1683590400.0)]
+    ['last Friday', 'since May 2']
+    """
+    line = " ".join(text.split())
+    return [
+        Mention(*at, line[phrase.start : phrase.end])
+        for phrase in _phrases(text, anchor)
+        for at in phrase.exact(anchor)
+    ]
+
+
+@dataclass(slots=True)
+class _Phrase:
+    """A date with the words around it.
+
+    start, end: where it stands in the text;  supposed: it stands in an if-clause
+    low_steps, high_steps: what words make of its first and its last unit;  steps: of the whole
+    """
+
+    span: Span
     start: int
     end: int
+    low_steps: list[tuple[bool, Step]] = field(default_factory=list)
+    high_steps: list[tuple[bool, Step]] = field(default_factory=list)
+    steps: list[tuple[bool, Step]] = field(default_factory=list)
+    supposed: bool = False
 
     @property
-    def level(self) -> int:
-        """3 where it names a day, 2 a month, 1 a year."""
-        if self.low.day or self.high.day:
-            return 3
-        return 2 if self.low.month or self.high.month else 1
+    def rank(self) -> tuple[bool, bool, int, int]:
+        """What comes first where one is wanted."""
+        return self.supposed, not self.span.ranged, -self.span.level, self.start
 
-    def placed(self, known: Sequence[int]) -> Iterator[tuple[float, float]]:
-        """As seconds, in its own year or in each known one."""
-        for low_year, high_year in self._years(known):
-            if high_year > 9999 or low_year < 1:
-                continue
-            try:
-                first, after = self.low.first(low_year), self.high.after(high_year)
-            except ValueError:  # 29 February of a common year
-                continue
-            if first < after:
-                yield (first - _EPOCH) * DAY_SECONDS, (after - _EPOCH) * DAY_SECONDS
+    def whole_days(self, known: Sequence[int]) -> Iterator[Range]:
+        """The days it names, in each known year; times of day, cuts and open ends left aside.
 
-    def _years(self, known: Sequence[int]) -> list[tuple[int, int]]:
-        low, high = self.low.year, self.high.year
-        wraps = (self.low.month or 0, self.low.day or 0) > (self.high.month or 12, self.high.day or 31)
-        if low is not None and high is not None:
-            return [(low, high)]
-        if low is not None:
-            return [(low, low + wraps)]
-        if high is not None:
-            return [(high - wraps, high)]
-        return [(year, year + wraps) for year in known]
+        "the week before May 9" reaches to May 9: what was is told of soon after.
+        """
+        for low, high in replace(self.span, opens=None, closes=None).placed(known):
+            start = _applied(low, [step for cuts, step in self.low_steps if not cuts])[0]
+            end = _applied(high, [step for cuts, step in self.high_steps if not cuts])[1]
+            start, end = min(low[0], start), max(high[1], end)
+            yield start // DAY_SECONDS * DAY_SECONDS, -(-end // DAY_SECONDS) * DAY_SECONDS
+
+    def exact(self, anchor: float | None) -> Iterator[Range]:
+        """The time it names; where the year is not said, that nearest to the anchor."""
+        year = None if anchor is None else day_point(int(anchor // DAY_SECONDS) + EPOCH).year
+        known = [] if year is None else [year - 1, year, year + 1]
+        placed = []
+        for low, high in self.span.placed(known):
+            start, end = _applied(low, [step for _, step in self.low_steps])[0], 0.0
+            end = _applied(high, [step for _, step in self.high_steps])[1]
+            start, end = _applied((start, end), [step for _, step in self.steps])
+            if start < end:
+                placed.append((start, end))
+        if placed:
+            yield min(placed, key=lambda at: abs(_middle(at) - (anchor or 0.0)))
 
 
-def _mentions(text: str) -> list[_Span]:
-    found: list[_Span] = []
-    for match in _DATE.finditer(text):
-        if _is_verb(text, match, found):
+def _applied(at: Range, steps: Iterable[Step]) -> Range:
+    for step in steps:
+        if at[0] == -inf or at[1] == inf:
+            break
+        at = step(at)
+    return at
+
+
+def _middle(at: Range) -> float:
+    if at[0] == -inf or at[1] == inf:
+        return at[1] if at[0] == -inf else at[0]
+    return (at[0] + at[1]) / 2
+
+
+def _phrases(text: str, anchor: float | None) -> list[_Phrase]:
+    """What a text names, in its order: dates with their times of day, joined to ranges, with the words around them."""
+    if anchor is not None and not (isfinite(anchor) and -62e9 < anchor < 253e9):
+        anchor = None
+    if anchor is None and not _HINT.search(text):
+        return []
+    line = " ".join(text.split())
+    spans = _dated(line, calendar_spans(line), [] if anchor is None else relative_spans(line, anchor))
+    spans = _clocked(line, spans, anchor)
+    return [_surrounded(line, phrase) for phrase in _joined(line, [_qualified(line, span) for span in spans])]
+
+
+def _dated(text: str, calendar: list[Span], relative: list[Span]) -> list[Span]:
+    """Both kinds in order: "last March" is one of them, "Friday, May 5" is its day, a lone year is that of the rest."""
+    spans: list[Span] = []
+    for span in sorted([*relative, *calendar], key=lambda span: (span.start, -span.end)):
+        if spans and span.start < spans[-1].end and (span in relative) != (spans[-1] in relative):
             continue
-        found += _read(text, match)
+        if spans and spans[-1] in relative and span.low.day and _WEEKDAY_OF.fullmatch(text, spans[-1].end, span.start):
+            spans.pop()
+        spans.append(span)
+    years = [span for span in spans if span.level == YEAR and span.low.year == span.high.year]
+    bare = [span for span in spans if span.low.year is None and span.high.year is None]
+    if len(years) != 1 or not bare:
+        return spans
+    year = years[0].low.year
+    return [_in_year(span, year) if span in bare else span for span in spans if span is not years[0]]
+
+
+def _in_year(span: Span, year: int | None) -> Span:
+    return replace(span, low=span.low._replace(year=year), high=span.high._replace(year=year), loose=False)
+
+
+def _clocked(text: str, spans: list[Span], anchor: float | None) -> list[Span]:
+    """The spans with the times of day that stand beside them."""
+    if not _CLOCK_HINT.search(text) or not (spans or anchor is not None):
+        return spans
+    for clock in _clocks(text):
+        place = next((n for n, span in enumerate(spans) if _stands_by(text, span, clock)), None)
+        if place is not None:
+            spans[place] = _at_clock(text, spans[place], clock)
+        elif anchor is not None and _CLOCK_ALONE.search(text, max(0, clock.start - LAST_WORDS), clock.start):
+            today = day_point(int(anchor // DAY_SECONDS) + EPOCH)
+            spans.append(replace(clock, low=today, high=today))
+    return sorted(spans, key=lambda span: span.start)
+
+
+def _stands_by(text: str, span: Span, clock: Span) -> bool:
+    """Whether a time of day belongs to a day: it stands beside it, or ends what began there at another time."""
+    if span.low != span.high or not span.low.day or span.ranged:
+        return False
+    if span.opens is not None:
+        return not clock.ranged and span.opens < (clock.opens or 0.0) and _one_range(text, span, clock)
+    if clock.start >= span.end:
+        return bool(_DAY_THEN_CLOCK.fullmatch(text, span.end, clock.start))
+    return clock.end <= span.start and bool(_CLOCK_THEN_DAY.fullmatch(text, clock.end, span.start))
+
+
+def _at_clock(text: str, span: Span, clock: Span) -> Span:
+    if span.opens is not None:
+        return replace(span, end=clock.end, closes=(clock.opens or 0.0) + 1.0, ranged=True)
+    start, end = min(span.start, clock.start), max(span.end, clock.end)
+    if utc := _UTC.match(text, end):
+        end = utc.end()
+    return replace(span, start=start, end=end, opens=clock.opens, closes=clock.closes, ranged=clock.ranged, loose=False)
+
+
+def _clocks(text: str) -> list[Span]:
+    """The times of day, and ranges of them, as spans of no day yet."""
+    found: list[Span] = []
+    for match in _CLOCK.finditer(text):
+        if (read := clock_seconds(match[0])) is None:
+            continue
+        opens, lasts = read
+        clock = Span(_NO_DAY, _NO_DAY, match.start(), match.end(), DAY, opens, opens + lasts, loose=True)
+        last = found[-1] if found else None
+        if last is not None and not last.ranged and _one_range(text, last, clock) and (last.opens or 0.0) < opens:
+            found[-1] = replace(last, end=clock.end, closes=opens + 1.0, ranged=True)
+        else:
+            found.append(clock)
         if len(found) >= MAX_MENTIONS:
             break
     return found
 
 
-def _read(text: str, match: re.Match[str]) -> Iterator[_Span]:
-    """The spans of one match: one, or a day each of a list of days."""
-    said = {name[0]: value for name, value in match.groupdict().items() if value}
-    year = int(said["y"]) if "y" in said else None
-    month = _month(said["m"]) if "m" in said else None
-    days = [int(day) for day in re.findall(r"\d+", said.get("d", ""))]
-    points = [point for day in days or (None,) if (point := _Point(year, month, day)).valid()]
-    if not points and month and (point := _Point(year, month)).valid():
-        points = [point]  # "March 45" still says March
-    if len(points) == 2 and _is_range(text, match, said["d"]):
-        yield _Span(points[0], points[1], match.start(), match.end())
-        return
-    for point in points:
-        yield _Span(point, point, match.start(), match.end())
+def _qualified(text: str, span: Span) -> _Phrase:
+    """A date with what the words right beside it make of it."""
+    phrase = _Phrase(span, span.start, span.end)
+    steps: list[tuple[bool, Step]] = []
+    if behind := step_behind(text, span.end):
+        phrase.end = behind.edge
+        steps.append((behind.cuts, behind.step))
+    for _ in range(MAX_STEPS):
+        if (found := inner_step(text, phrase.start)) is None:
+            break
+        phrase.start = found.edge
+        steps.append((found.cuts, found.step))
+        if found.ranged:
+            phrase.span = replace(phrase.span, ranged=True)
+    phrase.low_steps = phrase.high_steps = steps
+    return phrase
 
 
-def _month(word: str) -> int:
-    return int(word) if word.isdigit() else _NUMBER[word[:3].lower()]
+def _surrounded(text: str, phrase: _Phrase) -> _Phrase:
+    """A date or a range with the word that opens it, "since" or "before"."""
+    phrase.supposed = bool(_IF.search(text, max(0, phrase.start - 8 * LAST_WORDS), phrase.start))
+    if not phrase.span.ranged and (found := outer_step(text, phrase.start)):
+        phrase.start = found.edge
+        phrase.steps.append((found.cuts, found.step))
+    return phrase
 
 
-def _is_range(text: str, match: re.Match[str], days: str) -> bool:
-    if re.search(r"and|or|&|,", days) is None:
-        return True
-    return bool(_BETWEEN.search(text, max(0, match.start() - _LAST_WORDS), match.start()))
-
-
-def _is_verb(text: str, match: re.Match[str], found: Sequence[_Span]) -> bool:
-    """Whether "may", "march" or a short form such as "jan" more likely is another word."""
-    word = match["m6"] or match["m3"]
-    if not word or match["y6"] or match["y3"] or (len(word) > 3 and word.lower() != "march"):
-        return False
-    if match["m3"] and (word[0].isupper() or not match["d3"][-1].isdigit() or " of" in match[0]):
-        return False
-    before = text[max(0, match.start() - _LAST_WORDS) : match.start()]
-    if _BEFORE_MONTH.search(before) and not (match["m3"] and before.endswith("of ")):
-        return False  # "in may", "on 8 may", but not "of 8 may"
-    return not (found and _links(text[found[-1].end : match.start()]))
-
-
-def _links(between: str) -> bool:
-    return len(between) <= _LAST_WORDS and bool(_UNTIL.fullmatch(between) or _AND.fullmatch(between))
-
-
-def _joined(text: str, spans: Sequence[_Span]) -> list[_Span]:
-    """The spans; "X to Y" and "between X and Y" are one, "June and July 2025" share their year."""
-    merged: list[_Span] = []
-    for span in reversed(spans):
+def _joined(text: str, phrases: Sequence[_Phrase]) -> list[_Phrase]:
+    """ "X to Y" and "between X and Y" are one, "June and July 2025" share their year."""
+    merged: list[_Phrase] = []
+    for here in reversed(phrases):
         following = merged[-1] if merged else None
-        if following is not None and _one_range(text, span, following):
-            merged[-1] = _Span(span.low, following.high, span.start, following.end)
-        elif following is not None and _shares_year(text, span, following):
-            year = following.low.year
-            merged.append(replace(span, low=span.low._replace(year=year), high=span.high._replace(year=year)))
+        if following is not None and _one_range(text, here, following):
+            merged[-1] = _one(here, following)
+        elif following is not None and _shares_year(text, here, following):
+            here.span = _in_year(here.span, following.span.low.year)
+            merged.append(here)
         else:
-            merged.append(span)
-    return merged
+            merged.append(here)
+    return merged[::-1]
 
 
-def _shares_year(text: str, here: _Span, following: _Span) -> bool:
-    if here.low.year or here.high.year or here.level != following.level or following.low.day != following.high.day:
+def _one(here: _Phrase, following: _Phrase) -> _Phrase:
+    """From the first date to the last; an hour that ends it, ends it at its stroke."""
+    first, last = here.span, following.span
+    closes = None if last.opens is None else last.opens + 1.0
+    span = Span(
+        first.low, last.high, first.start, last.end, level_of(first.low, last.high), first.opens, closes, ranged=True
+    )
+    return _Phrase(span, here.start, following.end, here.low_steps, following.high_steps)
+
+
+def _shares_year(text: str, here: _Phrase, following: _Phrase) -> bool:
+    first, last = here.span, following.span
+    if first.low.year or first.high.year or first.level != last.level or last.low.day != last.high.day:
         return False
-    return bool(_AND.fullmatch(text, here.end, max(here.end, following.start)))
+    return bool(AND.fullmatch(text, here.end, max(here.end, following.start)))
 
 
-def _one_range(text: str, here: _Span, following: _Span) -> bool:
+def _one_range(text: str, here: _Phrase | Span, following: _Phrase | Span) -> bool:
+    """Whether "to" links two single times, or "and" after "between"."""
     between = text[here.end : following.start]
-    if not between or len(between) > _LAST_WORDS or here.low != here.high or following.low != following.high:
+    if not between or len(between) > LAST_WORDS or not (_single(here) and _single(following)):
         return False
-    if _UNTIL.fullmatch(between):
+    if LINK.fullmatch(between):
         return True
-    return bool(_AND.fullmatch(between) and _BETWEEN.search(text[max(0, here.start - _LAST_WORDS) : here.start]))
+    return bool(AND.fullmatch(between) and BETWEEN.search(text[max(0, here.start - LAST_WORDS) : here.start]))
+
+
+def _single(one: _Phrase | Span) -> bool:
+    span = one.span if isinstance(one, _Phrase) else one
+    return span.low == span.high and not span.ranged

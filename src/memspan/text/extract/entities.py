@@ -11,11 +11,11 @@ from functools import lru_cache
 
 MAX_HEAD_CHARS = 80
 
-_UPPER = "A-ZÀ-ÖØ-ÞĀ-ŽΑ-ΫА-ЯЁ"
-_NAME_WORD = rf"[{_UPPER}\d][\w.&'’/-]*"
+UPPER = "A-ZÀ-ÖØ-ÞĀ-ŽΑ-ΫА-ЯЁ"
+_NAME_WORD = rf"[{UPPER}\d][\w.&'’/-]*"
 _SMALL = "of|the|and|de|la|le|del|der|di|da|von|van|for|in|on|at|to|a|an|&"
 _HEAD = re.compile(
-    rf"\s{{0,8}}[\"“‘'*#]{{0,3}}((?=[{_UPPER}]){_NAME_WORD}(?: (?:(?:{_SMALL}) ){{0,2}}{_NAME_WORD}){{0,9}})"
+    rf"\s{{0,8}}[\"“‘'*#]{{0,3}}((?=[{UPPER}]){_NAME_WORD}(?: (?:(?:{_SMALL}) ){{0,2}}{_NAME_WORD}){{0,9}})"
     r"[\"”’'*]{0,3}(?: ?[(:,]|, | (?:is|was|are)\b)"
 )
 _OPENERS = """
@@ -30,7 +30,8 @@ will wow would yay yeah yep yes yesterday you your yours
 """
 _HONORIFICS = "mr mrs ms miss dr prof professor doctor sir madam aunt uncle the my"
 _HOMONYMS = "will may can do so i me my you the a an art mark bill"
-_NO_NAMES, _TITLES, _WORDS_TOO = (frozenset(words.split()) for words in (_OPENERS, _HONORIFICS, _HOMONYMS))
+NO_NAMES, HONORIFICS, _WORDS_TOO = (frozenset(words.split()) for words in (_OPENERS, _HONORIFICS, _HOMONYMS))
+"""In lower case: words that open a sentence and are no names; words that stand before a name."""
 _WORD = re.compile(r"[^\W_]+")
 _CJK = re.compile("[\u2e80-\u9fff\uac00-\ud7ff\uf900-\ufaff]")
 
@@ -46,7 +47,7 @@ def head_entity(text: str) -> str | None:
     if match is None:
         return None
     name = match[1].rstrip(".'’-/&")
-    if len(name) < 3 or len(name) > MAX_HEAD_CHARS or name.lower() in _NO_NAMES:
+    if len(name) < 3 or len(name) > MAX_HEAD_CHARS or name.lower() in NO_NAMES:
         return None
     return name
 
@@ -82,6 +83,6 @@ def named(question: str, names: Iterable[str]) -> set[str]:
 def _parts(name: str) -> tuple[str, ...]:
     """Its words in lower case, without titles in front."""
     words = [word.casefold() for word in _WORD.findall(name)]
-    while len(words) > 1 and words[0] in _TITLES:
+    while len(words) > 1 and words[0] in HONORIFICS:
         words.pop(0)
     return tuple(words)
