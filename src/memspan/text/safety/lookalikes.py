@@ -44,4 +44,5 @@ def folded(text: str) -> str:
     if text.isascii():
         return text.lower()
     plain = unicodedata.normalize("NFKD", _JOINERS.sub("", seen(text))).casefold()
-    return "".join(char for char in plain.translate(_TABLE) if not unicodedata.combining(char))
+    bare = "".join(char for char in plain.translate(_TABLE) if not unicodedata.combining(char))
+    return unicodedata.normalize("NFC", bare)  # Hangul had come apart

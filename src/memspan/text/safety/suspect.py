@@ -43,11 +43,11 @@ def _rule(reason: str, hints: str, *ways: str) -> _Rule:
 
 _DROP = (
     r"\b(?:ignor(?:e|ing)|disregard(?:ing)?|(?<!n['’]t\s)(?<!not\s)(?<!never\s)forget|overrid(?:e|ing)|overrule|bypass"
-    r"|discard|do not (?:follow|obey))\b"
+    r"|discard|stop (?:following|obeying)|do not (?:follow|obey))\b"
 )
 _EARLIER = r"(?:previous|prior|preceding|earlier|above|foregoing|existing|original|initial|system|safety|other|your)"
 _ORDERS = (
-    r"(?:instructions?|directions?|rules|prompts?|guidelines|directives?|commands?|orders|polic(?:y|ies)|constraints"
+    r"(?:instructions?|directions?|rules?|prompts?|guidelines|directives?|commands?|orders|polic(?:y|ies)|constraints"
     r"|restrictions|programming|guardrails|safeguards)\b"
 )
 _READER = r"(?:ai|llm|language model|chat ?bot|assistant|agent|copilot|model)s?"
@@ -61,8 +61,10 @@ _QUERY = r"https?://[^)\s>\"']{0,200}[?&][\w-]{1,20}=[^)\s>]{0,20}(?:[{<$%\[]|da
 _STRONG = (
     _rule(
         "override",
-        "ignor disregard forget overrid overrule bypass discard not+follow not+obey",
+        "ignor disregard forget overrid overrule bypass discard stop+follow stop+obey not+follow not+obey are+ is+",
         rf"{_DROP} ... {_EARLIER} ... {_ORDERS}",
+        r"\b(?:ignore|disregard|discard) (?:all )?(?:the |your )?(?:previous|prior|earlier|above) context\b",
+        rf"\b(?:previous|prior|earlier) {_ORDERS} (?:is|are) (?:now )?(?:cancel\w+|void|revoked|obsolete|lifted)\b",
         rf"{_DROP} (?:all|any|every)(?: of)?(?: the| your| my)? {_ORDERS}",
         rf"{_DROP} (?:all|everything) (?:of the )?(?:above|before|you (?:were|have been) told)",
     ),
@@ -78,7 +80,7 @@ _STRONG = (
     ),
     _rule(
         "role",
-        "you+are+n mode system+ assistant: assistant+note developer+ pretend <| [inst <<sys",
+        "you+are+n mode system+ assistant: assistant+note developer+ pretend <| [inst <<sys memory+",
         r"\byou are now (?:dan\b|an? (?:unrestricted|unfiltered|jailbroken|uncensored))",
         r"\byou are now in (?:developer|god|admin) mode",
         r"\byou are no longer (?:bound|restricted|an? (?:assistant|ai))",
@@ -88,6 +90,7 @@ _STRONG = (
         r"\bnew (?:system (?:prompt|instructions?)|instructions? (?:for|to) (?:you|the (?:ai|assistant|model)))\b",
         r"(?:^|\n)\W{0,6}(?:system|developer|assistant)(?: (?:prompt|message|note|instruction)s?)?\W{0,3}:\W{0,3}"
         r"(?:you (?:must|are now|will|should)|ignore|disregard|from now on|override|obey|comply)",
+        r"<\W{0,3}memory [0-9a-f]{6}\b",
         r"(?:<[|]?/?(?:im_start|im_end|system|endoftext|eot_id)[|]?>|\[/?inst\]|<<sys>>)\W{0,4}(?:system|you\b|ignore|obey)",
     ),
     _rule(
@@ -119,23 +122,29 @@ _STRONG = (
 _WEAK = (
     _rule(
         "speaks for the user",
-        "user customer human client account as+you",
+        "user customer human client account as+you i+always i+never",
         rf"{_USER} (?:\w+ ){{0,2}}?(?:prefers?|wants?|likes?|asked|requested|requires?|confirmed|approved|authori[sz]ed"
         r"|agreed|always|never|preferences?|wish(?:es)?|instructed|would like|favou?rites?|consent(?:s|ed)?|decided"
         r"|chosen|opted)\b",
         r"\b(?:user|customer) (?:preferences?|instructions?|wish(?:es)?)\W{1,4}\w",
+        r"\b(?:according to the (?:user|customer|account holder)|source: user)\b|\bi (?:always|never) want\b",
         r"\bon behalf of the user\b|\bas you (?:previously )?(?:asked|requested|agreed|approved|told me)\b",
     ),
     _rule(
         "standing order",
         "always never from+now going+forward henceforth whenever every+time in+future in+the+future in+all+future "
-        "effective starting+t as+of+now as+of+today",
+        "effective starting+t as+of+now as+of+today every+ each+ all+ for+later rule policy guideline procedure our+",
         r"(?:^|[.!?;:,\n\"'’>#*/{}()-]|\b(?:please|and|so|then|you|must|should|team|all)\b)[\s\"'*#/>-]{0,4}"
         r"(?:always|never|from (?:now|this (?:point|moment|day)) on(?:wards?)?|going forward|henceforth|whenever"
         r"|every time|in (?:the |all )?future|effective immediately|starting (?:today|now)|as of (?:today|now))\b"
         r"[^.\n]{0,60}?\b(?:you|your|answer|recommend|reply|respond|say|use|send|route|forward|approve|include|mention"
         r"|suggest|treat|assume|tell|trust|choose|prefer|pay|call|add|skip|book|order|direct|cite|refer|transfer|share"
-        r"|begin|end|ask|users?)\b",
+        r"|begin|end|ask|only|users?)\b",
+        r"\b(?:every|each|all) (?:future |later )?(?:repl(?:y|ies)|responses?|answers?|chats?)"
+        r" (?:should|must|has to|have to|end|begin)\b",
+        r"\b(?:remember|keep) (?:this |that )?for (?:all |any )?(?:later|future|next)\b",
+        r"\b(?:standing|house|team|new) (?:rule|policy|guideline|procedure)\b[^.\n]{0,30}?:",
+        r"\bis our (?:preferred|only) (?:partner|vendor)\b",
     ),
     _rule(
         "addresses the model",
@@ -148,10 +157,16 @@ _WEAK = (
     ),
     _rule(
         "condition",
-        "when if once as+soon",
+        "when if once as+soon the+moment question trigger",
         r"\b(?:when|if|once|as soon as) (?:the user|the customer|a user|someone|anyone|asked|the (?:topic|conversation"
         r"|question))\b[^.\n]{0,80}?\b(?:you (?:must|should|will)|always|never|say|answer|reply|recommend|tell|respond"
         r"|suggest|mention|insist|claim|point|direct|send|give|state|book)\b",
+        r"\b(?:if|when|once|the moment|as soon as) [^.\n]{1,40}?(?:comes? up|appears?"
+        r"|(?:is|are) (?:named|mentioned|discussed|raised))\b[^.\n]{0,30}?\b(?:say|answer|reply|recommend|tell|respond"
+        r"|suggest|mention|insist|give|state|send|use)\b",
+        r"\b(?:for|in|to) (?:any |all |every )?questions? (?:on|about) [^.\n]{1,40}?[:,] "
+        r"(?:the (?:correct |right )?answer|respond|answer|say|reply)\b",
+        r"\btrigger: [^\n]{1,60}\baction:",
     ),
 )
 _RUSSIAN = re.compile(r"(?:игнориру\w*|забудь\w*)\W.{0,40}(?:инструкц|указан|правил)")
@@ -177,7 +192,7 @@ def reasons(text: str, trust: float = USER) -> tuple[str, ...]:
     shown = folded(text)
     rules = _STRONG if trust >= AGENT else _STRONG + _WEAK
     found = dict.fromkeys(rule.reason for rule in rules if rule.fits(shown))
-    if "ру" in text and _RUSSIAN.search(text.lower()):
+    if not text.isascii() and _RUSSIAN.search(text.lower()):
         found["override"] = None
     if any(_STEMS.search(re.sub(r"[\W_]", "", run[0])) for run in _SPELLED.finditer(shown)) or any(
         rule.fits(hidden) for hidden in _disguised(text, shown) for rule in rules
