@@ -286,3 +286,63 @@ def test_a_clock_that_goes_back_does_not_turn_the_log_around(memory, clock):
     memory.pin(one)
     times = [event.at for event in memory.changes()]
     assert times == sorted(times) and times[-1] == 1000.0
+
+
+def test_what_is_said_back_of_a_recall_is_a_use_and_no_new_fact(memory):
+    """The assistant's words are stored word for word, behind the turn they repeat, which counts a use."""
+    one = said(memory, "I moved to Lisbon in May.")
+    memory.recall("Where did Ann move?")
+    made = memory.remember("You moved to Lisbon in May.", role="assistant", speaker="bot", meta={"n": 1})
+    first, second = memory.recall("Who moved to Lisbon?", tokens=None).hits
+    assert (first.id, second.id, second.status, second.heir) == (one, made.ids[0], "superseded", one)
+    assert memory.get(made.ids[0]).meta == {"n": 1}
+    assert [event.what for event in memory.history(one)].count("used") == 1
+
+
+def test_reflecting_twice_changes_nothing_and_forgetting_takes_what_was_derived(memory, clock):
+    """Episodes, days and entities cite their turns; what cites a forgotten turn goes, and is made anew without it."""
+    for day in range(3):
+        clock.now = 86400.0 * day + 1000
+        for number in range(4):
+            memory.remember(f"In part{day}x Bob told Carol story number {number}.", speaker="Ann", session=str(day))
+    done = memory.reflect()
+    assert done.finished and done.derived["episode"] == 3 and done.derived["day"] == 3 and done.derived["entity"] >= 2
+    known = {turn.id for turn in memory.turns()}
+    records = memory.records()
+    assert all(record.sources and known.issuperset(record.sources) for record in records)
+    assert not memory.reflect()
+    receipt = memory.forget(session="1")
+    assert receipt.rows["record"] >= 3
+    assert not any("part1x" in record.text for record in memory.records())
+    again = memory.reflect()
+    assert again.finished and "part1x" not in " ".join(record.text for record in memory.records())
+    assert {record.text for record in memory.records("episode")} < {record.text for record in records}
+    assert {record.text.split(":")[0] for record in memory.records("entity")} >= {"Bob", "Carol"}
+    assert memory.check().ok
+
+
+def test_room_is_made_by_archiving_the_weakest(memory, clock):
+    """What is used, pinned or new stays; what is archived can come back."""
+    ids = [said(memory, f"Fact number {number} is here.") for number in range(6)]
+    memory.used([ids[0]])
+    memory.pin(ids[1])
+    memory.set_capacity(3)
+    clock.now += 86400 * 60
+    ids.append(said(memory, "The newest fact is here."))
+    assert memory.reflect().archived == 4
+    assert {hit.id for hit in memory.recall("fact here", tokens=None).hits} == {ids[0], ids[1], ids[6]}
+    memory.restore(ids[3])
+    assert ids[3] in {hit.id for hit in memory.recall("fact here", tokens=None).hits}
+
+
+def test_what_has_expired_is_erased_by_reflecting(memory, clock):
+    """Hidden at once, gone at the next reflect, unless it is on hold."""
+    one, two = said(memory, "The offer ends soon."), said(memory, "The other offer ends too.")
+    memory.expire(one, 1500)
+    memory.expire(two, 1500)
+    memory.hold(two)
+    assert memory.reflect().expired == 0
+    clock.now = 1600.0
+    assert memory.reflect().expired == 1
+    assert [turn.id for turn in memory.turns()] == [two]
+    assert memory.receipts()[0].selector == "expired"

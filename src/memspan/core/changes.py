@@ -69,16 +69,17 @@ class Change:
     """An operation on memory, as data. A store applies a list of them in one transaction.
 
     op: "add" puts a turn, record or link there (the same turn again changes nothing, the same link takes the new
-        weight); "set" changes the state of what is there
+        weight); "set" changes the state of what is there; "renew" puts a derived record there anew, in the place of
+        the one with its id
     """
 
-    op: Literal["add", "set"]
+    op: Literal["add", "set", "renew"]
     item: Turn | Record | Link | Patch
 
 
 What = Literal[
     "added", "superseded", "corrected", "archived", "quarantined", "restored", "pinned", "unpinned", "held", "released",
-    "dated", "used", "forgotten", "undone", "linked",
+    "dated", "used", "forgotten", "undone", "linked", "renewed", "merged",
 ]  # fmt: skip
 
 

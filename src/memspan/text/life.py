@@ -1,26 +1,47 @@
 """The verbs that change what a memory holds: correct, forget, undo, pin, hold, expire, archive, and what they did."""
 
+import os
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from memspan.core.budget import Budget
 from memspan.core.changes import NEVER, Change, Event, Patch, Receipt, Undone
 from memspan.core.clock import Clock, When, iso, seconds
 from memspan.core.errors import AlreadyCorrected, NotConfirmed, UsageError
 from memspan.core.ids import turn_id
-from memspan.core.protocols import Embedder
+from memspan.core.protocols import Embedder, Progress
 from memspan.core.records import Link, Recall, Record, Role, Turn, check_text, stored_turn
+from memspan.text import branches, merging
+from memspan.text.consolidate.decay import DAY_S
+from memspan.text.consolidate.jobs import Reflected
 from memspan.text.index.entry import derive
 from memspan.text.index.scope import ScopeIndex
 from memspan.text.index.words import words
+from memspan.text.intake import Intake
 from memspan.text.lifetime import Log
+from memspan.text.merging import Merged
+from memspan.text.reflection import reflect, set_capacity
 from memspan.text.safety.trust import trust_of
 from memspan.text.store import erase, undo
 from memspan.text.store.erase import Selector
 from memspan.text.store.sqlite import SqliteStore
 
 _QUERY_LIMIT = 100
+
+
+class Where(TypedDict, total=False):
+    """What forget() selects by; see there."""
+
+    session: str | None
+    speaker: str | None
+    source: str | None
+    since: When | None
+    until: When | None
+    query: str | None
+    everything: bool
 
 
 class Life:
@@ -33,6 +54,7 @@ class Life:
     _lock: threading.RLock
     _embedders: tuple[Embedder, ...]
     _keys: list[int]
+    _intake: Intake
 
     if TYPE_CHECKING:
 
@@ -128,6 +150,30 @@ class Life:
         """Count a use of each: what is used stays longer when room runs out. Raises UnknownId."""
         self._patch("used", *(Patch(id=id, used=1) for id in ids))
 
+    def set_capacity(self, turns: int | None, *, half_life_days: float = 30.0) -> None:
+        """Let at most so many turns count in this scope; reflect() archives the weakest of what is more.
+
+        turns: None = all;  half_life_days: without use, the strength of a turn halves in so many days
+        What is pinned or held stays. Raises UsageError for a negative number.
+        """
+        if (turns is not None and turns < 0) or not half_life_days > 0:
+            raise UsageError(
+                f"capacity {turns}, half-life {half_life_days:g} days: must be zero or more, and above zero"
+            )
+        set_capacity(self._store, self.scope, turns, half_life_days * DAY_S)
+
+    def reflect(self, *, budget: Budget | None = None, progress: Progress | None = None) -> Reflected:
+        """Consolidate: episodes of sessions, a tree of days, weeks and months, entities, standing wishes, duplicates.
+
+        Also erases what has expired and archives what is past the capacity. Every derived record cites its turns.
+        budget: its seconds end the work between two batches; what was done stays, and the next call goes on
+        progress: called with (stages done, stages). Where nothing was written since the last call, nothing is done
+        """
+        with self._lock:
+            self._index.refresh()
+            now = seconds(self._clock())
+            return reflect(self._store, self._index, self._apply, now, budget or Budget(), progress)
+
     # -- taking back
 
     def undo(self, operation: int | None = None) -> Undone:
@@ -147,9 +193,7 @@ class Life:
         since, until: half-open range of the time memory learned of it;  about: only what has all these words in it
         Raises BadTime or UsageError for an inverted range.
         """
-        first, last = (None if when is None else seconds(when) for when in (since, until))
-        if first is not None and last is not None and last < first:
-            raise UsageError(f"until {iso(last)} is before since {iso(first)}; turn them around")
+        first, last = _range(since, until)
         wanted = set(words(about))
         with self._lock:
             self._index.refresh()
@@ -165,51 +209,67 @@ class Life:
             self._index.refresh()
             return Log(self._store, self.scope, self._index).history(id)
 
+    # -- branching off
+
+    def branch(self, path_or_name: str | os.PathLike[str]) -> Path:
+        """A copy of the whole file, all its scopes, to try something in; where it lies.
+
+        path_or_name: a bare name goes beside the original: alice.mem and "trip" give alice@trip.mem
+        What is forgotten here later stays in it: forget it there too, or remove the file.
+        Raises UsageError where something is there already, or a StoreError; then nothing is there.
+        """
+        with self._lock:
+            place = branches.place(self._store.path, path_or_name)
+            return branches.branch(self._store, place, seconds(self._clock()))
+
+    def merge(self, path: str | os.PathLike[str]) -> Merged:
+        """Take in what a branch's scope learned since it was taken: turns, records, links, states; what came.
+
+        Merging again takes only what is new. Where both changed one thing, ours stays and it is named.
+        What was forgotten here does not come back; what was forgotten there is named and stays.
+        Raises UsageError where it is no branch of this file, or a StoreError; then nothing was changed.
+        """
+        with self._lock:
+            now = seconds(self._clock())
+            merged = merging.merge(self._store, self.scope, Path(path), self._embedders, self._keys, now)
+            self._index.written()
+            return merged
+
     # -- forgetting
 
     def forget(
         self,
         id: str | Sequence[str] | None = None,
         *,
-        session: str | None = None,
-        speaker: str | None = None,
-        source: str | None = None,
-        since: When | None = None,
-        until: When | None = None,
-        query: str | None = None,
-        everything: bool = False,
         dry_run: bool = False,
         confirm: str = "",
+        **where: Unpack[Where],
     ) -> Receipt:
         """Erase turns and records, and all that was made of them, from the file; says what went.
 
-        id: one or more ids;  session, speaker, source (of meta["source"]), since, until (of event time): all that
-            meet every condition given;  everything: the whole scope
-        query: what a recall of it finds; needs `confirm`, the digest of a dry run of the same query
+        id: one or more ids
+        session, speaker, source (of meta["source"]), since, until (of event time): all that meet every one given
+        everything=True: the whole scope
+        query: what has all its words in it; needs `confirm`, the digest of a dry run of the same query
         dry_run: say what would go and change nothing
         Words that were forgotten are refused when they come again, unless remember(..., again=True).
         Raises UsageError, UnknownId, Held or NotConfirmed; then nothing was changed.
         """
-        first, last = (None if when is None else seconds(when) for when in (since, until))
-        if first is not None and last is not None and last < first:
-            raise UsageError(f"until {iso(last)} is before since {iso(first)}; turn them around")
-        given = {"id": id, "session": session, "speaker": speaker, "source": source, "since": first, "until": last}
-        told = [name for name, value in {**given, "query": query}.items() if value is not None]
-        if everything:
-            told.append("everything")
-        if not told or (len(told) > 1 and {"id", "query", "everything"}.intersection(told)):
-            raise UsageError(
-                f"forget({', '.join(told)}): give an id, a query, everything=True, or any of session, speaker, "
-                "source, since and until"
-            )
+        query = where.get("query")
+        told = _told(id, where)
+        first, last = _range(where.get("since"), where.get("until"))
         ids = None if id is None else (id,) if isinstance(id, str) else tuple(id)
         with self._lock:
-            if query is not None:
-                ids = self._meant(query)
             selector = Selector(
-                ids=ids, session=session, speaker=speaker, source=source, since=first, until=last,
-                everything=everything, told=" and ".join(f"by {name}" for name in told),
-            )  # fmt: skip
+                ids=ids if query is None else self._meant(query),
+                session=where.get("session"),
+                speaker=where.get("speaker"),
+                source=where.get("source"),
+                since=first,
+                until=last,
+                everything=where.get("everything", False),
+                told=told,
+            )
             return self._forget(selector, dry_run=dry_run, confirm=confirm, asked=query is not None)
 
     def _forget(self, selector: Selector, *, dry_run: bool, confirm: str, asked: bool) -> Receipt:
@@ -221,6 +281,7 @@ class Life:
             if confirm != planned.digest:
                 raise NotConfirmed(planned.items, planned.digest)
         receipt = erase.forget(self._store, self.scope, selector, now)
+        self._intake.forget()
         self._index.written()
         return receipt
 
@@ -242,3 +303,24 @@ class Life:
 
 def _id_of(scope: str, turn: Turn, number: int) -> str:
     return turn_id(scope, turn.session, turn.speaker, turn.at, turn.text, number)
+
+
+def _range(since: When | None, until: When | None) -> tuple[float | None, float | None]:
+    """Both as seconds. Raises UsageError where the range is inverted."""
+    first, last = (None if when is None else seconds(when) for when in (since, until))
+    if first is not None and last is not None and last < first:
+        raise UsageError(f"until {iso(last)} is before since {iso(first)}; turn them around")
+    return first, last
+
+
+def _told(id: object, where: Where) -> str:
+    """The selection in words, without what it selects by. Raises UsageError where it makes no sense."""
+    if unknown := sorted(set(where).difference(Where.__annotations__)):
+        raise UsageError(f"forget() knows no {', '.join(unknown)}; it takes {', '.join(Where.__annotations__)}")
+    told = [name for name, value in {"id": id, **where}.items() if value is not None and value is not False]
+    if not told or (len(told) > 1 and {"id", "query", "everything"}.intersection(told)):
+        raise UsageError(
+            f"forget({', '.join(told)}): give an id, a query, everything=True, or any of session, speaker, source, "
+            "since and until"
+        )
+    return "everything" if told == ["everything"] else " and ".join(f"by {name}" for name in told)

@@ -70,6 +70,9 @@ class Log:
         elif row.op == "set" and row.kind in state_rows.KINDS:
             if only is None or row.first in only:
                 yield self._set(connection, scope, row)
+        elif row.op == "renew":
+            wanted, name, text = _item(connection, scope, "record", row.first) or ("", "record", "")
+            yield Event(at=row.at, what="renewed", operation=row.operation, kind=name, id=wanted, text=text)
         elif row.op == "add":
             yield Event(at=row.at, what="linked", operation=row.operation, kind="link", id="")
         elif row.op == "erase":
@@ -81,6 +84,8 @@ class Log:
                 id="",
                 why=(row.body or {})["selector"],
             )
+        elif row.op == "merge":
+            yield Event(at=row.at, what="merged", operation=row.operation, kind="branch", id=(row.body or {})["branch"])
         elif row.op == "undo":
             why = f"operation {row.first}"
             yield Event(at=row.at, what="undone", operation=row.operation, kind="operation", id=str(row.first), why=why)
@@ -128,7 +133,8 @@ def _what(before: State, after: State, verb: str) -> What:
 
 
 def _concerns(row: Row, kind: Kind, family: set[int]) -> bool:
-    return row.kind == kind and row.op in ("add", "set") and any(row.first <= seq <= row.last for seq in family)
+    told = row.kind == kind and row.op in ("add", "set", "renew")
+    return told and any(row.first <= seq <= row.last for seq in family)
 
 
 def _item(connection: apsw.Connection, scope: int, kind: Kind, seq: int) -> tuple[str, str, str] | None:

@@ -3,7 +3,6 @@
 import os
 import threading
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,18 +13,20 @@ from memspan.core.budget import Budget, Cost
 from memspan.core.changes import Change
 from memspan.core.clock import Clock, When, now, seconds
 from memspan.core.errors import BadText, UsageError
-from memspan.core.ids import check_scope, turn_id
+from memspan.core.ids import check_scope
 from memspan.core.protocols import Embedder, Progress
-from memspan.core.records import Json, Link, Recall, Record, Remembered, Role, Turn, stored_turn
+from memspan.core.records import Json, Link, Recall, Record, Remembered, Role, Turn
 from memspan.core.registry import load
 from memspan.core.tokens import CountTokens, estimate
 from memspan.text.index.entry import derive
 from memspan.text.index.fates import Moment
 from memspan.text.index.scope import ScopeIndex
+from memspan.text.intake import Batch, Intake
 from memspan.text.life import Life
 from memspan.text.read.jsonl import as_line
 from memspan.text.recall import setting as settings
 from memspan.text.recall.answer import Answerer
+from memspan.text.safety.secrets import Policy, check_policy
 from memspan.text.store import doctor
 from memspan.text.store.connection import Durability
 from memspan.text.store.doctor import Health
@@ -69,6 +70,8 @@ class Memory(Life):
     embedders: your own instead of the setting's
     durability: "power" = on the medium when remember returns; "process" = a power cut may lose the last turns
     key: encrypts the file; the same key opens it again (docs/concepts.md says what must be installed)
+    secrets: what happens to a turn that holds a key or password: "allow", "redact" it, or "quarantine" the turn (extra
+        [secrets]); None = what was chosen for this scope, else allow
     read_only: never write;  clock: seconds since 1970;  count_tokens: an exact counter, where the model is known
 
     Safe to share between threads; many processes may open one file.
@@ -88,6 +91,7 @@ class Memory(Life):
         read_only: bool = False,
         clock: Clock = now,
         count_tokens: CountTokens = estimate,
+        secrets: str | None = None,
     ) -> None:
         self.scope: str = check_scope(scope)
         self._clock, self._lock = clock, threading.RLock()
@@ -98,6 +102,7 @@ class Memory(Life):
         self._store = SqliteStore(Path(path), durability=durability, read_only=read_only, key=key)
         try:
             self._set_up(setting, embedders, read_only, count_tokens)
+            self._intake = Intake(self.scope, self._policy(secrets, read_only))
         except BaseException:
             self._store.close()
             raise
@@ -118,6 +123,14 @@ class Memory(Life):
         self._index = ScopeIndex(self._store, self.scope, list(zip(self._embedders, self._keys, strict=True)))
         self._answerer = Answerer(self._index, self.setting, self._embedders, count_tokens)
         self._warn_of_stale_vectors()
+
+    def _policy(self, secrets: str | None, read_only: bool) -> Policy:
+        """What happens to secrets in this scope; kept in the file."""
+        name = f"secrets/{self.scope}"
+        policy = check_policy(secrets or self._store.setting(name) or "allow")
+        if secrets is not None and not read_only:
+            self._store.set_setting(name, policy)
+        return policy
 
     def _warn_of_stale_vectors(self) -> None:
         for embedder, key in zip(self._embedders, self._keys, strict=True):
@@ -180,37 +193,18 @@ class Memory(Life):
         else:
             given = [what]
         with self._lock:
-            turns = self._identified(given, moment)
-            return self._write(turns, moment, began, again=again)
+            return self._write(self._intake.take(given, moment), moment, began, again=again)
 
-    def _identified(self, turns: Sequence[Turn], moment: float) -> list[Turn]:
-        """The turns with scope, id and the time they were learned."""
-        seen: Counter[str] = Counter()
-        found = []
-        for turn in turns:
-            if not isinstance(turn, Turn):
-                raise BadText("what", f"must be text or Turns, not {type(turn).__name__}")
-            if turn.scope not in ("", self.scope):
-                raise UsageError(f"a turn of scope {turn.scope!r} was given to a memory of scope {self.scope!r}")
-            wanted = turn.id
-            if not wanted:
-                first = turn_id(self.scope, turn.session, turn.speaker, turn.at, turn.text)
-                nth, seen[first] = seen[first], seen[first] + 1
-                wanted = turn_id(self.scope, turn.session, turn.speaker, turn.at, turn.text, nth) if nth else first
-            learned = moment if turn.seen_at is None else turn.seen_at
-            found.append(
-                stored_turn(
-                    *(turn.text, turn.speaker, turn.role, turn.session, turn.at, learned, turn.meta, wanted, self.scope)
-                )
-            )
-        return found
-
-    def _write(self, turns: list[Turn], moment: float, began: float, *, again: bool) -> Remembered:
+    def _write(self, batch: Batch, moment: float, began: float, *, again: bool) -> Remembered:
+        turns = batch.turns
         known = self._store.known(self.scope, [turn.id for turn in turns])
         fresh = [turn for turn in turns if turn.id not in known]
         parts = iter(derive(fresh, self._embedders))
-        derived = [None if turn.id in known else next(parts) for turn in turns]
-        changes = [Change("add", turn) for turn in turns]
+        changes = batch.changes(known)
+        derived = [
+            next(parts) if isinstance(turn := change.item, Turn) and turn.id not in known else None
+            for change in changes
+        ]
         applied = self._store.apply(self.scope, changes, derived, self._keys, moment, verb="remember", again=again)
         self._index.written()
         added = {wanted for _, wanted in applied.added}
@@ -220,6 +214,8 @@ class Memory(Life):
             added=len(added),
             known=len(turns) - len(added) - len(applied.refused),
             refused=applied.refused,
+            quarantined=tuple(added.intersection(batch.quarantined)),
+            redacted=tuple(added.intersection(batch.redacted)),
             cost=Cost(bytes=size, seconds=perf_counter() - began),
         )
 
@@ -264,6 +260,7 @@ class Memory(Life):
         with self._lock:
             self._index.refresh()
             answer = self._answerer.recall(question, budget, most, moment, history=history)
+            self._intake.recalled(answer.hits)
         return replace(answer, cost=replace(answer.cost, seconds=perf_counter() - began))
 
     def get(self, id: str) -> Turn:
@@ -274,9 +271,9 @@ class Memory(Life):
         """All turns of the scope, or of one session, in the order they were written."""
         return self._store.turns(self.scope, session)
 
-    def records(self) -> list[Record]:
-        """All records of the scope, in the order they were written."""
-        return self._store.records(self.scope)
+    def records(self, kind: str | None = None) -> list[Record]:
+        """All records of the scope, or those of a kind, in the order they were written."""
+        return self._store.records(self.scope, kind)
 
     def links(self) -> list[Link]:
         """All links of the scope."""

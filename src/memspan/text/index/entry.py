@@ -9,12 +9,11 @@ from memspan.core.records import Turn
 from memspan.text.extract.entities import head_entity
 from memspan.text.extract.standing import is_instruction, is_preference
 from memspan.text.extract.statements import columns
+from memspan.text.index.marks import INSTRUCTION, PREFERENCE, SUSPECT
 from memspan.text.index.words import bag
-from memspan.text.safety.trust import trust_of
+from memspan.text.safety.suspect import is_suspect
+from memspan.text.safety.trust import may_stand, trust_of
 from memspan.text.store.rows import Derived
-
-INSTRUCTION = 1
-PREFERENCE = 2
 
 
 def indexed_text(turn: Turn) -> str:
@@ -62,5 +61,10 @@ def _statement(turn: Turn) -> tuple[int | None, int | None]:
 
 
 def _marks(turn: Turn) -> int:
-    instruction = INSTRUCTION if is_instruction(turn.text, turn.role) else 0
-    return instruction | (PREFERENCE if is_preference(turn.text, turn.role) else 0)
+    """Bits of marks.py. Only the user's own words may stand as a rule, a liking or a reminder."""
+    trust = trust_of(turn.role, turn.meta)
+    marks = SUSPECT if is_suspect(turn.text, trust) else 0
+    if not may_stand(turn.role, turn.meta):
+        return marks
+    marks |= INSTRUCTION if is_instruction(turn.text, turn.role) else 0
+    return marks | (PREFERENCE if is_preference(turn.text, turn.role) else 0)

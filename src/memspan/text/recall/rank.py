@@ -16,8 +16,8 @@ from memspan.core.records import Arm as Why
 from memspan.text.extract.dates import ranges
 from memspan.text.extract.entities import named
 from memspan.text.extract.standing import advice_seeking
-from memspan.text.index.entry import INSTRUCTION
 from memspan.text.index.fates import Mask, View
+from memspan.text.index.marks import INSTRUCTION
 from memspan.text.index.scope import ScopeIndex
 from memspan.text.index.words import query_words
 from memspan.text.recall.setting import Setting

@@ -18,7 +18,7 @@ from memspan.core.errors import DamagedFile
 from memspan.text.store import rows, state_rows
 from memspan.text.store.state_rows import Kind
 
-Op = Literal["add", "set", "erase", "undo"]
+Op = Literal["add", "set", "renew", "erase", "undo", "merge"]
 _COLUMNS = "seq, scope, operation, at, verb, op, kind, first, last, body, crc"
 _HIGHEST = """
 SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change'), 0),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,32 @@ def add(connection: apsw.Connection, scope: int, records: Sequence[Record], oper
     for seq, record in enumerate(records, start=before + 1):
         state = State(status=record.status, retired_at=record.retired_at, uses=record.uses)
         operation.set_state("record", seq, state_rows.BORN, state)
+
+
+def renew(connection: apsw.Connection, scope: int, records: Sequence[Record], operation: Operation, path: Path) -> None:
+    """Write derived records, in the place of those with their ids; the words of the old ones are not kept."""
+    for record in records:
+        find = "SELECT seq, recorded_at FROM record WHERE scope = ? AND id = ?"
+        found: Any = connection.execute(find, (scope, record.id)).fetchone()  # Any: SQLite's own types
+        if found is None:
+            add(connection, scope, [record], operation)
+            continue
+        seq, recorded = found
+        sources = sorted(_seq_of(connection, scope, turn) for turn in set(record.sources))
+        row = _row(seq, scope, record, recorded)
+        connection.execute("DELETE FROM source WHERE scope = ? AND record = ?", (scope, seq))
+        connection.execute(
+            f"INSERT OR REPLACE INTO record ({_COLUMNS}) VALUES ({','.join('?' * 16)})",
+            (*row, rows.checksum(*row, *sources)),
+        )
+        connection.executemany(
+            "INSERT INTO source (scope, record, turn) VALUES (?, ?, ?)", [(scope, seq, turn) for turn in sources]
+        )
+        operation.row("renew", "record", seq, seq)
+        before = state_rows.read(connection, scope, "record", seq, path)
+        after = replace(before, status=record.status, retired_at=None if record.status == "active" else operation.at)
+        if after.status != before.status:
+            operation.set_state("record", seq, before, after, "derived anew")
 
 
 def add_links(connection: apsw.Connection, scope: int, links: Sequence[Link], operation: Operation) -> None:

@@ -9,7 +9,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 import apsw
 
 from memspan.core.changes import Change, Patch, State
-from memspan.core.errors import AlreadyCorrected, ClosedStore, DamagedFile, StoreError, UnknownId
+from memspan.core.errors import ClosedStore, DamagedFile, StoreError, UnknownId
 from memspan.core.protocols import Embedder
 from memspan.core.records import Link, Record, Turn
-from memspan.text.store import record_rows, rows, schema, state_rows, tombstones, turn_rows
+from memspan.text.store import patching, record_rows, rows, schema, state_rows, tombstones, turn_rows
 from memspan.text.store.change_rows import Operation
 from memspan.text.store.connection import Durability, connect, translated
 from memspan.text.store.rows import Derived, TurnRow, UnitRow
@@ -58,7 +58,7 @@ class SqliteStore:
     def __init__(
         self, path: Path, *, durability: Durability = "power", read_only: bool = False, key: str | bytes | None = None
     ) -> None:
-        self.path, self.durability, self.read_only, self._key = path, durability, read_only, key
+        self.path, self.durability, self.read_only, self.key = path, durability, read_only, key
         self._wal = f"{path}-wal"
         self._pid = os.getpid()
         self._lock = threading.RLock()
@@ -70,7 +70,7 @@ class SqliteStore:
 
     def _open(self) -> None:
         self._connection: apsw.Connection | None = connect(
-            self.path, read_only=self.read_only, durability=self.durability, key=self._key
+            self.path, read_only=self.read_only, durability=self.durability, key=self.key
         )
         self._connection.set_wal_hook(self._grown)
         self._inode = os.stat(self.path).st_ino
@@ -200,27 +200,13 @@ class SqliteStore:
             applied = turn_rows.add(connection, key, turns, parts, embedders, buried)
             if applied.added:
                 operation.row("add", "turn", applied.added[0][0], applied.added[-1][0])
-            self._revive(connection, key, applied.known, operation)
-            record_rows.add(connection, key, _of(Record, changes), operation)
+            patching.revive(connection, key, applied.known, operation, self.path)
+            record_rows.add(connection, key, _of(Record, changes, "add"), operation)
+            record_rows.renew(connection, key, _of(Record, changes, "renew"), operation, self.path)
             record_rows.add_links(connection, key, _of(Link, changes), operation)
-            for patch in _of(Patch, changes):
-                kind, item = state_rows.find(connection, key, patch.id)
-                before = state_rows.read(connection, key, kind, item, self.path)
-                if patch.heir and before.heir:
-                    raise AlreadyCorrected(patch.id, before.heir)
-                operation.set_state(kind, item, before, state_rows.patched(before, patch, operation.at), patch.why)
+            patching.patch(connection, key, _of(Patch, changes), operation, self.path, applied.refused)
         self._scopes[scope] = key
         return applied
-
-    def _revive(self, connection: apsw.Connection, scope: int, seqs: Sequence[int], operation: Operation) -> None:
-        """What is said again is no longer out of the way."""
-        if not seqs:
-            return
-        known = set(seqs)
-        for seq, before in list(state_rows.every(connection, scope, "turn", self.path)):
-            if before.status == "archived" and seq in known:
-                after = replace(before, status="active", retired_at=None)
-                operation.set_state("turn", seq, before, after, "said again")
 
     def put_derived(
         self, scope: str, entries: Sequence[tuple[int, Derived]], embedders: Sequence[int], *, units: bool
@@ -381,10 +367,10 @@ class SqliteStore:
             )
             return connection.execute(query, {"scope": key, "after": after, "session": session}).fetchall()
 
-    def records(self, scope: str) -> list[Record]:
-        """All records of a scope, in the order they were written. Raises DamagedFile where a checksum fails."""
+    def records(self, scope: str, kind: str | None = None) -> list[Record]:
+        """All records of a scope, or those of a kind, oldest first. Raises DamagedFile where a checksum fails."""
         with self.snapshot() as connection:
-            return record_rows.read(connection, self._scope_key(connection, scope, make=False), self.path)
+            return record_rows.read(connection, self._scope_key(connection, scope, make=False), self.path, kind)
 
     def links(self, scope: str, kind: str | None = None) -> list[Link]:
         """All links of a scope, or those of a kind, sorted. Raises DamagedFile where a checksum fails."""
@@ -490,5 +476,5 @@ def _inode(path: str | Path) -> int | None:
         return None
 
 
-def _of(kind: type[Item], changes: Sequence[Change]) -> list[Item]:
-    return [change.item for change in changes if isinstance(change.item, kind)]
+def _of(kind: type[Item], changes: Sequence[Change], op: str | None = None) -> list[Item]:
+    return [change.item for change in changes if isinstance(change.item, kind) and op in (None, change.op)]

@@ -1,0 +1,6 @@
+"""Marks of a turn: what rules say of it, one bit each."""
+
+INSTRUCTION = 1
+PREFERENCE = 2
+REMINDER = 4
+SUSPECT = 16
