@@ -312,8 +312,8 @@ PIECES = [
     "piece", [*PIECES, "1", "a few ", "May 5 at 6:22 ", "early ", "上", "'s ", "1990s ", "first week of "]
 )
 def test_a_turn_of_any_length_is_read_in_linear_time(piece):
-    """A megabyte takes a second or two, and at most some 32 times are read."""
-    text = (piece * 1_000_000)[:1_000_000]
+    """300,000 characters take a fraction of a second, and at most some 32 times are read."""
+    text = (piece * 300_000)[:300_000]
     started = time.perf_counter()
     assert len(mentions(text, WEDNESDAY)) <= 2 * MAX_MENTIONS + 8
-    assert time.perf_counter() - started < 4.0
+    assert time.perf_counter() - started < 2.0

@@ -186,9 +186,9 @@ PIECES = [
 
 
 @pytest.mark.parametrize("piece", [*PIECES, "www.", "http://", "f1", "-", "Ann's ", "Ann de ", "A&", "v1", "~/"])
-def test_a_megabyte_takes_linear_time(piece):
-    """A few seconds at worst, whatever it is made of."""
-    text = (piece * 1_000_000)[:1_000_000]
+def test_a_very_long_text_takes_linear_time(piece):
+    """300,000 characters take a fraction of a second, whatever they are made of."""
+    text = (piece * 300_000)[:300_000]
     started = time.perf_counter()
     assert len(names(text, ["Ann"])) <= MAX_NAMES
-    assert time.perf_counter() - started < 5.0
+    assert time.perf_counter() - started < 2.0
