@@ -67,8 +67,8 @@ def test_doctor_looks_into_an_encrypted_memory() -> None:
 def test_an_empty_key_is_refused() -> None:
     """A secret that was not found must not make a plain memory."""
     Path("key").write_text("\n")
-    memspan("remember", "--text", "I live in Lisbon.", key="", code=2)
-    memspan("remember", "--text", "I live in Lisbon.", "--key-file", "key", code=2)
+    assert "is empty" in memspan("remember", "--text", "I live in Lisbon.", key="", code=2).stderr
+    assert "is empty" in memspan("remember", "--text", "I live in Lisbon.", "--key-file", "key", code=2).stderr
     memspan("remember", "--text", "I live in Lisbon.", "--key-file", "nowhere", code=2)
     assert not Path("memory.mem").exists()
 

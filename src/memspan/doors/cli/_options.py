@@ -75,19 +75,14 @@ def whose_memory(command: Command) -> Command:
 def key() -> bytes | None:
     """The key that --key-file or else $MEMSPAN_KEY holds; None where neither is given.
 
-    Raises UsageError for an empty one: a new memory must not come out unencrypted because a secret was not found.
+    An empty one is handed on and refused: a memory must not come out unencrypted because a secret was not found.
     """
     context = click.get_current_context(silent=True)
     path: Path | None = context.meta.get(_KEY_FILE) if context else None
     if path is not None:
-        source, found = str(path), path.read_bytes().removesuffix(b"\n").removesuffix(b"\r")
-    elif "MEMSPAN_KEY" in os.environ:
-        source, found = "MEMSPAN_KEY", os.fsencode(os.environ["MEMSPAN_KEY"])
-    else:
-        return None
-    if not found:
-        raise UsageError(f"{source} is empty: no key; leave it away for a memory that is not encrypted")
-    return found
+        return path.read_bytes().removesuffix(b"\n").removesuffix(b"\r")
+    found = os.environ.get("MEMSPAN_KEY")
+    return None if found is None else os.fsencode(found)
 
 
 @contextmanager
