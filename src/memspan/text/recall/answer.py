@@ -1,17 +1,20 @@
 """From a question to a Recall: embed, rank, pack, render."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from memspan.core.budget import Budget, Cost
 from memspan.core.protocols import Embedder
-from memspan.core.records import Hit, Recall, Turn
+from memspan.core.records import Hit, Recall, Status, Turn
 from memspan.core.tokens import CountTokens
 from memspan.text.index.fates import Moment, View
+from memspan.text.index.marks import SUSPECT
 from memspan.text.index.scope import ScopeIndex
 from memspan.text.recall import confidence, context
-from memspan.text.recall.pack import Packer
+from memspan.text.recall.context import Note
+from memspan.text.recall.pack import Packer, note_of_turn
 from memspan.text.recall.rank import MAX_QUESTION_CHARS, Ranking, rank
 from memspan.text.recall.setting import Setting
 from memspan.text.safety.trust import trust_of
@@ -44,11 +47,12 @@ class Answerer:
         view = self.index.view(moment, history=history)
         ranking = self.ranking(question, view, limit or 0, read)
         read.ahead(ranking.standing)
-        packer = Packer(budget.tokens, self.count_tokens, self.setting)
+        told = _Told(self.index, ranking, view)
+        packer = Packer(budget.tokens, self.count_tokens, self.setting, told.note, told.against)
         pinned = ((unit, turn) for unit in ranking.standing if (turn := read.turn(unit)) is not None)
-        standing = self._hits(ranking, list(packer.standing(pinned)), view, read)
+        standing = self._hits(ranking, list(packer.standing(pinned)), told, read)
         shown = {hit.id for hit in standing} if budget.tokens is not None else set()
-        hits = self._hits(ranking, list(packer.walk(self._candidates(ranking, read, packer, shown), limit)), view, read)
+        hits = self._hits(ranking, list(packer.walk(self._candidates(ranking, read, packer, shown), limit)), told, read)
         block = context.render(hits, standing, self._secret)
         return Recall(
             question=question,
@@ -81,7 +85,7 @@ class Answerer:
             waiting = waiting[packer.may_fit(self.index.chars[waiting])]
 
     def _hits(
-        self, ranking: Ranking, items: Sequence[tuple[int, Turn, int]], view: View, read: "_Reader"
+        self, ranking: Ranking, items: Sequence[tuple[int, Turn, int]], told: "_Told", read: "_Reader"
     ) -> list[Hit]:
         if not items:
             return []
@@ -105,26 +109,49 @@ class Answerer:
                 meta=turn.meta,
                 trust=trust_of(turn.role, turn.meta),
                 status="superseded" if unit in ranking.heirs else "active",
-                until=self._until(unit, ranking, view),
+                until=told.until(unit),
                 heir=by.id if (by := read.turn(ranking.heirs.get(unit, 0))) is not None else "",
-                contradicts=tuple(sorted(self.index.contradictions.get(turn.id, _NONE) & ids)),
+                contradicts=tuple(sorted(told.against(turn) & ids)),
+                suspect=told.suspect(unit),
             )
             for number, ((unit, turn, tokens), (score, why)) in enumerate(zip(items, explained, strict=True), start=1)
         ]
 
 
-    def _until(self, unit: int, ranking: Ranking, view: View) -> float | None:
-        """Until when a unit held: as its state says, else when its heir was said [s]."""
-        if unit not in ranking.heirs:
-            return None
-        heir = ranking.heirs[unit]
-        end = view.until(unit)
-        if end is None and heir:
-            end = float(self.index.seen_at[heir] if np.isnan(self.index.at[heir]) else self.index.at[heir])
-        return end
-
-
 _NONE: frozenset[str] = frozenset()
+
+
+class _Told:
+    """What is said of a unit beside its text."""
+
+    def __init__(self, index: ScopeIndex, ranking: Ranking, view: View) -> None:
+        self._index, self._heirs, self._view = index, ranking.heirs, view
+
+    def note(self, unit: int, turn: Turn) -> Note:
+        """For its label in the block."""
+        note, suspect = note_of_turn(unit, turn), self.suspect(unit)
+        if unit not in self._heirs and not suspect:
+            return note
+        status: Status = "superseded" if unit in self._heirs else "active"
+        return replace(note, status=status, until=self.until(unit), suspect=suspect)
+
+    def against(self, turn: Turn) -> frozenset[str] | set[str]:
+        """Ids of turns it contradicts."""
+        return self._index.contradictions.get(turn.id, _NONE)
+
+    def suspect(self, unit: int) -> bool:
+        """Whether it reads like an instruction from somebody who may not give one."""
+        return bool(self._index.marks[unit] & SUSPECT)
+
+    def until(self, unit: int) -> float | None:
+        """Until when it held: as its state says, else when its heir was said [s]."""
+        if unit not in self._heirs:
+            return None
+        heir = self._heirs[unit]
+        end = self._view.until(unit)
+        if end is None and heir:
+            end = float(self._index.seen_at[heir] if np.isnan(self._index.at[heir]) else self._index.at[heir])
+        return end
 
 
 class _Reader:
