@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from math import inf, isnan
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memspan.text.extract.dates import MAX_MENTIONS, meant, mentions, ranges
@@ -269,6 +269,8 @@ WORDS = [
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join), MOMENTS)
+@example("1990s", inf)
+@example("in 9999 decades", 0.0)
 def test_any_jumble_of_time_words_gives_sane_times(text, moment):
     """However they are put together; the one meant is one of those mentioned."""
     found = [one[:2] for one in mentions(text, moment)]

@@ -9,7 +9,7 @@ English, and the plain Chinese forms.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from math import inf, isfinite
+from math import inf
 from typing import NamedTuple
 
 from memspan.text.extract._calendar import (
@@ -36,7 +36,7 @@ from memspan.text.extract._shift import CLOCK_WORD, Step, clock_seconds, inner_s
 MAX_MENTIONS = MAX_SPANS
 MAX_STEPS = 3
 
-_HINT = re.compile(r"\d|\b" + MONTH_WORD + r"|\b(?:christmas|new year|hallow|thanksg|valent)", re.IGNORECASE | re.ASCII)
+_HINT = re.compile(r"\d|\b" + MONTH_WORD, re.IGNORECASE | re.ASCII)
 _CLOCK = re.compile(CLOCK_WORD, re.IGNORECASE | re.ASCII)
 _CLOCK_HINT = re.compile(r"\d:\d|\d ?[ap]\.?m|o['’]cl|noon|midday|midnight", re.IGNORECASE)
 _DAY_THEN_CLOCK = re.compile(r"(?:,? (?:at |around |about |by |from |between )?|T)", re.IGNORECASE)
@@ -76,7 +76,7 @@ def ranges(question: str, years: Iterable[int], anchor: float | None = None) -> 
     >>> ranges("It may rain, what should I wear?", [2023])
     []
     """
-    phrases = [phrase for phrase in _phrases(question, anchor) if not phrase.span.loose]
+    phrases = [phrase for phrase in _phrases(question, _sane(anchor)) if not phrase.span.loose]
     if not phrases:
         return []
     finest = max(phrase.span.level for phrase in phrases)
@@ -96,6 +96,7 @@ def meant(text: str, anchor: float | None = None) -> tuple[float, float] | None:
     >>> meant("What happened yesterday?", anchor=1683590400.0)
     (1683504000.0, 1683590400.0)
     """
+    anchor = _sane(anchor)
     placed = [(phrase, at) for phrase in _phrases(text, anchor) for at in phrase.exact(anchor)]
     return min(placed, key=lambda one: one[0].rank)[1] if placed else None
 
@@ -106,12 +107,17 @@ def mentions(text: str, anchor: float | None = None) -> list[Mention]:
     >>> [one.words for one in mentions("I met Al last Friday, and since May 2 I run.", anchor=1683590400.0)]
     ['last Friday', 'since May 2']
     """
-    line = " ".join(text.split())
+    line, anchor = " ".join(text.split()), _sane(anchor)
     return [
         Mention(*at, line[phrase.start : phrase.end])
         for phrase in _phrases(text, anchor)
         for at in phrase.exact(anchor)
     ]
+
+
+def _sane(anchor: float | None) -> float | None:
+    """The anchor, or None where it lies so far off that no calendar has the years around it."""
+    return anchor if anchor is not None and -62e9 < anchor < 253e9 else None
 
 
 @dataclass(slots=True)
@@ -177,8 +183,6 @@ def _middle(at: Range) -> float:
 
 def _phrases(text: str, anchor: float | None) -> list[_Phrase]:
     """What a text names, in its order: dates with their times of day, joined to ranges, with the words around them."""
-    if anchor is not None and not (isfinite(anchor) and -62e9 < anchor < 253e9):
-        anchor = None
     if anchor is None and not _HINT.search(text):
         return []
     line = " ".join(text.split())
