@@ -83,7 +83,7 @@ def reconcile(new: Item, candidates: Sequence[Item], judge: Judge) -> list[Decis
 
 
 def changes(decision: Decision, new: Item) -> list[Change]:
-    """The decision as changes of memory: nothing is taken away; what is replaced says by what, and until when it held."""
+    """The decision as changes of memory: nothing is taken away; what is replaced tells by what, and when it ended."""
     if decision.op in REPLACING:
         end = Patch(
             id=decision.target, status="superseded", heir=new.id, valid_to=new.at, why=decision.why or decision.op
