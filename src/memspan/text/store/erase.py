@@ -1,25 +1,29 @@
 """Forgetting: erase turns and records, and all that was made of them, so that no byte of them stays in the file.
 
 One transaction erases the rows and everything that speaks of them, and leaves tombstones and the receipt. Then the
-order that makes it real: fold the whole log into the file and truncate it, sync the log's file, only then call it
-erased. Without that last sync a power cut could leave the words in the log. While another reader pins the log this
-cannot be done: the receipt then says "pending", and a job in the file finishes it later.
+order that makes it real: fold the whole log into the file and truncate it, wash the stale copies out of the file's
+pages (wash.py), sync the log's file, only then call it erased. Without that last sync a power cut could leave the words
+in the log. While another reader pins the log this cannot be done: the receipt then says "pending", and a job in the
+file finishes it later.
 
 The connection's secure_delete overwrites what is deleted inside pages with zeros (connection.py).
 """
 
+import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import apsw
 
 from memspan.core.changes import Receipt, ReceiptStatus
-from memspan.core.errors import Held
+from memspan.core.errors import Held, StoreBusy, StoreError
 from memspan.core.records import Turn
-from memspan.text.store import change_rows, rows, state_rows, tombstones, turn_rows
+from memspan.text.store import change_rows, rows, state_rows, tombstones, turn_rows, wash
 from memspan.text.store.change_rows import Operation
 from memspan.text.store.connection import BUSY_S
 from memspan.text.store.sqlite import SqliteStore
@@ -88,7 +92,7 @@ def plan(store: SqliteStore, scope: str, selector: Selector, now: float) -> Rece
 def forget(store: SqliteStore, scope: str, selector: Selector, now: float) -> Receipt:
     """Erase what the selector names. Raises UnknownId or Held; then nothing was changed."""
     secret = store.secret()
-    with store.transaction() as connection:
+    with _unreferenced(store), store.transaction() as connection:
         key = store.make_scope_key(connection, scope)
         doomed = _doomed(store, connection, key, scope, selector)
         hasher = tombstones.Hasher(secret, key)
@@ -114,6 +118,17 @@ def forget(store: SqliteStore, scope: str, selector: Selector, now: float) -> Re
     return replace(receipt, status=status(store, scope, receipt.operation))
 
 
+@contextmanager
+def _unreferenced(store: SqliteStore) -> Iterator[None]:
+    """Without SQLite's check of references, which reads all units, vectors and sources for every turn that goes."""
+    with store.connection() as connection:
+        connection.execute("PRAGMA foreign_keys=OFF")
+        try:
+            yield
+        finally:
+            connection.execute("PRAGMA foreign_keys=ON")
+
+
 def receipts(store: SqliteStore, scope: str) -> list[Receipt]:
     """Receipts of everything forgotten in a scope, the oldest first."""
     key = store.scope_key(scope)
@@ -134,33 +149,51 @@ def status(store: SqliteStore, scope: str, operation: int) -> ReceiptStatus:
         return "pending" if connection.execute(query, (key, f"{_JOB}-{operation}")).get else "erased"
 
 
-def finish(store: SqliteStore) -> bool:
-    """Fold, truncate and sync the log, so that nothing forgotten is left in it; False while a reader pins it."""
+def finish(store: SqliteStore, wait_ms: int = _WAIT_MS) -> bool:
+    """Fold, truncate and sync the log and wash the file, so that nothing forgotten is left; False while it cannot be.
+
+    wait_ms: how long to wait for readers and writers to leave [ms]
+    """
     with store.snapshot() as connection:
         jobs = connection.execute("SELECT scope, id FROM job WHERE kind = ?", (_JOB,)).fetchall()
     if not jobs:
         return True
-    if not _truncated(store):
-        return False
+    with store.connection() as connection:
+        connection.set_busy_timeout(wait_ms)
+        try:
+            return _made_real(store, connection, jobs)
+        except (apsw.BusyError, apsw.LockedError, StoreBusy):
+            return False
+        finally:
+            connection.set_busy_timeout(int(BUSY_S * 1000))
+
+
+def finish_if_free(store: SqliteStore) -> None:
+    """What finish() does, where nobody is in the way and nothing goes wrong; else the job waits in the file."""
+    with suppress(StoreError):
+        finish(store, wait_ms=0)
+
+
+def _made_real(store: SqliteStore, connection: apsw.Connection, jobs: list[Any]) -> bool:  # Any: SQLite's own types
+    """Raises a busy error of SQLite or ours while another connection is in the way."""
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    washable = wash.washable(connection.filename)
+    if not washable:
+        wash.rewrite(connection)
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    connection.execute("PRAGMA shrink_memory")  # no page image from before the washing may be written back after it
+    log = Path(f"{store.path}-wal")
     with store.transaction() as connection:
+        if log.exists() and log.stat().st_size:  # somebody wrote since
+            return False
+        if washable:
+            wash.wash(connection.filename)
+        _sync(log)
         connection.executemany("DELETE FROM job WHERE scope = ? AND id = ?", jobs)
     return True
 
 
-def _truncated(store: SqliteStore) -> bool:
-    with store.connection() as connection:
-        connection.set_busy_timeout(_WAIT_MS)
-        try:
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        except (apsw.BusyError, apsw.LockedError):
-            return False
-        finally:
-            connection.set_busy_timeout(int(BUSY_S * 1000))
-        _sync(f"{store.path}-wal")
-        return True
-
-
-def _sync(path: str) -> None:
+def _sync(path: Path) -> None:
     try:
         handle = os.open(path, os.O_RDWR)
     except FileNotFoundError:
@@ -277,7 +310,7 @@ def _citing(connection: apsw.Connection, scope: int, turns: Sequence[int]) -> se
 def _erase(store: SqliteStore, connection: apsw.Connection, scope: int, doomed: _Doomed) -> dict[str, int]:
     """Delete the rows; how many went, by table."""
     turns, records = list(doomed.turns), list(doomed.records)
-    gone = {"change": _empty_bodies(connection, scope, {"turn": set(turns), "record": set(records)})}
+    gone = {"change": _empty_bodies(connection, scope, {"turn": set(turns), "record": set(records)}, doomed.ids)}
     gone["change"] += _bring_back(store, connection, scope, doomed)
     for table, column, seqs in (
         *(("vector", "turn", turns), ("unit", "turn", turns), ("source", "record", records)),
@@ -318,18 +351,30 @@ def _bring_back(store: SqliteStore, connection: apsw.Connection, scope: int, doo
     return _empty_bodies(connection, scope, touched)
 
 
-def _empty_bodies(connection: apsw.Connection, scope: int, items: dict[str, set[int]]) -> int:
-    """Take the bodies out of the log's rows about these items; how many."""
-    query = (
-        "SELECT seq, scope, operation, at, verb, op, kind, first, last FROM change"
-        " WHERE scope = ? AND op = 'set' AND body IS NOT NULL"
-    )
-    emptied = [row for row in connection.execute(query, (scope,)) if row[7] in items.get(str(row[6]), ())]
+def _empty_bodies(connection: apsw.Connection, scope: int, items: dict[str, set[int]], ids: Sequence[str] = ()) -> int:
+    """Take the bodies out of the log's rows about these items, and out of those that name one of the ids; how many."""
+    named = frozenset(ids)
+    emptied: dict[int, tuple[Any, ...]] = {}  # Any: SQLite's own types
+    for kind, seqs in items.items():
+        for some in turn_rows.batches(sorted(seqs)):
+            query = f"{_BODIES} AND kind = ? AND first IN ({turn_rows.marks(some)})"
+            emptied |= {row[0]: row for *row, _ in connection.execute(query, (scope, kind, *some))}
+    if named:
+        for *row, body in connection.execute(f"{_BODIES} AND instr(body, '\"heir\":')", (scope,)):
+            told = json.loads(str(body))
+            if not named.isdisjoint(told[when].get("heir") for when in ("before", "after")):
+                emptied[row[0]] = row
     connection.executemany(
         "UPDATE change SET body = NULL, crc = ? WHERE seq = ?",
-        ((rows.checksum(*row, None), row[0]) for row in emptied),
+        ((rows.checksum(*row, None), seq) for seq, row in emptied.items()),
     )
     return len(emptied)
+
+
+_BODIES = """
+SELECT seq, scope, operation, at, verb, op, kind, first, last, body FROM change
+WHERE scope = ? AND op = 'set' AND body IS NOT NULL
+"""
 
 
 def _log(connection: apsw.Connection, scope: int, operation: Operation, receipt: Receipt) -> None:
