@@ -3,15 +3,17 @@
 A new backend is one more entry of BACKENDS: it says why it cannot run here, if so, and makes a fresh place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import apsw
+import pytest
 
-from memspan import Link, Record, Turn
+from memspan import Link, Memory, Record, Turn
 from memspan.core.changes import Change
+from memspan.text.embed.hashing import Hashing
 from memspan.text.index.entry import derive
 from memspan.text.store.connection import keyed
 from memspan.text.store.sqlite import SqliteStore
@@ -26,6 +28,12 @@ class Place(Protocol):
 
     def open(self, *, read_only: bool = False) -> SqliteStore:
         """A store on what is there."""
+
+    def memory(self, clock: Callable[[], float], scope: str = "ana") -> Memory:
+        """A memory on what is there, with a small and fast embedder."""
+
+    def image(self) -> bytes:
+        """All that is kept, cells of deleted rows too, as somebody with the key sees it; no store is open."""
 
     def spoil(self, table: str, column: str, value: object) -> None:
         """Overwrite a column of all rows behind the store's back, checksums left as they are."""
@@ -54,6 +62,16 @@ class File:
     def open(self, *, read_only: bool = False) -> SqliteStore:
         return SqliteStore(self.path, durability="process", read_only=read_only, key=self.key)
 
+    def memory(self, clock: Callable[[], float], scope: str = "ana") -> Memory:
+        return Memory(self.path, scope=scope, clock=clock, embedders=[Hashing(16)], durability="process", key=self.key)
+
+    def image(self) -> bytes:
+        connection = keyed(self.path, self.key)
+        image: bytes = connection.serialize("main")
+        connection.close()
+        assert len(image) == self.path.stat().st_size and not Path(f"{self.path}-wal").exists()
+        return image
+
     def spoil(self, table: str, column: str, value: object) -> None:
         connection = keyed(self.path, self.key)
         connection.execute(f"UPDATE {table} SET {column} = ?", (value,))
@@ -73,6 +91,13 @@ class Sqlite:
 
     def place(self, folder: Path) -> File:
         return File(folder / "memory.mem", self.key)
+
+
+def fresh(backend: Backend, folder: Path) -> Place:
+    """A fresh place of a backend; the test is skipped where it cannot run here."""
+    if backend.missing:
+        pytest.skip(backend.missing)
+    return backend.place(folder)
 
 
 BACKENDS: tuple[Backend, ...] = (Sqlite("plain"), Sqlite("encrypted", "correct horse battery staple"))

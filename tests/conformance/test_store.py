@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator
 
 import pytest
-from tests.conformance.stores import BACKENDS, Backend, Place, put, record, turn
+from tests.conformance.stores import BACKENDS, Place, fresh, put, record, turn
 
 from memspan import Link
 from memspan.core.errors import (
@@ -23,10 +23,7 @@ from memspan.text.store.sqlite import SqliteStore
 @pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name)
 def place(request, tmp_path) -> Place:
     """Where a fresh store lies."""
-    backend: Backend = request.param
-    if backend.missing:
-        pytest.skip(backend.missing)
-    return backend.place(tmp_path)
+    return fresh(request.param, tmp_path)
 
 
 @pytest.fixture
