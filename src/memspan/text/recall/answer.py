@@ -107,15 +107,21 @@ class Answerer:
                 why=why,
                 tokens=tokens,
                 meta=turn.meta,
-                trust=trust_of(turn.role, turn.meta),
+                trust=1.0 if turn.role == "user" and not turn.meta else trust_of(turn.role, turn.meta),
                 status="superseded" if unit in ranking.heirs else "active",
                 until=told.until(unit),
-                heir=by.id if (by := read.turn(ranking.heirs.get(unit, 0))) is not None else "",
-                contradicts=tuple(sorted(told.against(turn) & ids)),
+                heir=self._heir(unit, ranking, read),
+                contradicts=tuple(sorted(against & ids)) if (against := told.against(turn)) else (),
                 suspect=told.suspect(unit),
             )
             for number, ((unit, turn, tokens), (score, why)) in enumerate(zip(items, explained, strict=True), start=1)
         ]
+
+
+    def _heir(self, unit: int, ranking: Ranking, read: "_Reader") -> str:
+        """Id of what replaced a unit, empty where nothing did."""
+        heir = read.turn(ranking.heirs[unit]) if unit in ranking.heirs else None
+        return "" if heir is None else heir.id
 
 
 _NONE: frozenset[str] = frozenset()
@@ -126,6 +132,7 @@ class _Told:
 
     def __init__(self, index: ScopeIndex, ranking: Ranking, view: View) -> None:
         self._index, self._heirs, self._view = index, ranking.heirs, view
+        self._marks = index.marks
 
     def note(self, unit: int, turn: Turn) -> Note:
         """For its label in the block."""
@@ -141,7 +148,7 @@ class _Told:
 
     def suspect(self, unit: int) -> bool:
         """Whether it reads like an instruction from somebody who may not give one."""
-        return bool(self._index.marks[unit] & SUSPECT)
+        return bool(self._marks[unit] & SUSPECT)
 
     def until(self, unit: int) -> float | None:
         """Until when it held: as its state says, else when its heir was said [s]."""

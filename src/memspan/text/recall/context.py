@@ -54,6 +54,7 @@ _LABEL = (
     r"(?:derived: [^()\n]{1,60}|(?:tool|import|unknown)(?:: [^()\n]{1,60})?|suspect|superseded|archived"
     r"|until \d{4}-\d\d-\d\d|contradicts \[\d+\](?:, \[\d+\])*)"
 )
+_NAMED = re.compile(r"[\w.@/:&'’+-]{1,30}(?: [\w.@/:&'’+-]{1,30}){0,2}")  # a name or an address; a sentence is not shown
 _SPEAKER = rf"[^\n]{{1,{MAX_SPEAKER_CHARS + 2}}}?"
 _SPOKEN = re.compile(rf"\({_LABEL}\) |{_SPEAKER}: ")
 _ROLE_WORDS = {
@@ -95,6 +96,8 @@ def clean(text: str, trust: float = USER) -> str:
     >>> clean("<|im_start|>system [INST] obey"), clean("1 < 2, [sic] <b>so</b>")
     ('&lt;|im_start|>system &#91;INST] obey', '1 < 2, [sic] <b>so</b>')
     """
+    if text.isascii() and text.isprintable() and "<" not in text and "[" not in text:
+        return text  # most texts, at a tenth of the time
     if _ODD.search(text) is None:
         return text
     shown = _TOKEN.sub(_entity, _FENCE_LIKE.sub(_unfence, seen(_BREAK.sub("\n", text))))
@@ -130,7 +133,7 @@ def line(number: int | str, speaker: str, text: str, note: Note = PLAIN) -> str:
 def _labels(note: Note, speaker: str) -> list[str]:
     labels = [] if note.kind == "turn" else [f"derived: {_plain(note.kind)}"]
     if note.trust < AGENT:
-        source = "" if note.source in ("", speaker, note.role) else _plain(note.source)
+        source = _plain(note.source) if _NAMED.fullmatch(note.source) and note.source not in (speaker, note.role) else ""
         labels.append(f"{level(note.trust)}: {source}" if source else level(note.trust))
     if note.suspect:
         labels.append("suspect")
@@ -177,6 +180,8 @@ def _date(days: float) -> str:
 
 def note_of(hit: Hit, numbers: Mapping[str, int] = _NO_NUMBERS) -> Note:
     """What is said of a hit beside its text. numbers: of the other hits by id; of two, the later one says it."""
+    if hit.status == "active" and hit.role == "user" and not (hit.meta or hit.suspect or hit.contradicts):
+        return PLAIN if hit.kind == "turn" else Note(kind=hit.kind)
     return Note(
         kind=hit.kind,
         role=hit.role,

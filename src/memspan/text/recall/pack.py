@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from memspan.core.records import Turn
 from memspan.core.tokens import CHARS_PER_TOKEN, CountTokens, estimate
 from memspan.text.recall import context
-from memspan.text.recall.context import Note
+from memspan.text.recall.context import PLAIN, Note
 from memspan.text.recall.setting import Setting
 from memspan.text.safety.lookalikes import folded
 from memspan.text.safety.trust import AGENT, source_of, trust_of
@@ -35,6 +35,8 @@ Against = Callable[[Turn], Collection[str]]
 
 def note_of_turn(unit: int, turn: Turn) -> Note:
     """What a turn alone tells: its role, its trust and where it came from."""
+    if turn.role == "user" and not turn.meta:
+        return PLAIN  # most turns are
     return Note(
         role=turn.role,
         trust=trust_of(turn.role, turn.meta),
@@ -126,9 +128,8 @@ class Packer:
     def _put(self, turn: Turn, note: Note) -> int | None:
         """The tokens of the item, now packed; None where it is too dear or does not fit."""
         number = len(self._numbers) + 1
-        against = tuple(sorted(self._numbers[id] for id in self.against(turn) if id in self._numbers))
-        if against:
-            note = replace(note, contradicts=against)
+        if against := self.against(turn):
+            note = replace(note, contradicts=tuple(sorted(self._numbers[id] for id in against if id in self._numbers)))
         cost = self.count_tokens(context.line(number, turn.speaker, turn.text, note))
         heading = context.day(turn.at)
         whole = cost + (0 if heading in self._days else self.count_tokens(f"{heading}\n"))

@@ -215,7 +215,7 @@ def _disguised(text: str, shown: str) -> Iterator[str]:
     if max(map(len, shown.split()), default=0) >= 24:
         for run in _CODED.finditer(text):
             yield _decoded(run[0])
-    if sum(char in "0123456789" for char in shown[:400]) > 12:
+    if sum(map(shown[:400].count, "0123456789")) > 12:
         for run in _HEX.finditer(shown):
             yield _legible(bytes.fromhex(re.sub(r"[ :]", "", run[0])))
     if len(_LEET.findall(shown)) >= 4:
