@@ -27,7 +27,7 @@ from memspan.text.read.jsonl import as_line
 from memspan.text.recall import setting as settings
 from memspan.text.recall.answer import Answerer
 from memspan.text.safety.secrets import Policy, check_policy
-from memspan.text.store import doctor
+from memspan.text.store import doctor, erase
 from memspan.text.store.connection import Durability
 from memspan.text.store.doctor import Health
 from memspan.text.store.rows import Derived
@@ -123,6 +123,8 @@ class Memory(Life):
         self._index = ScopeIndex(self._store, self.scope, list(zip(self._embedders, self._keys, strict=True)))
         self._answerer = Answerer(self._index, self.setting, self._embedders, count_tokens)
         self._warn_of_stale_vectors()
+        if not read_only:
+            erase.finish_if_free(self._store)
 
     def _policy(self, secrets: str | None, read_only: bool) -> Policy:
         """What happens to secrets in this scope; kept in the file."""
