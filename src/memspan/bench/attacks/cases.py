@@ -32,7 +32,7 @@ class Attack:
 
     scores: what is asked of memory, like S1;  canary: a word that is in no other text
     question: what is asked afterwards, beside the words of the attack itself;  half: dev or test
-    recalls: how often it is recalled first
+    recalls: how often it is recalled first;  script: what is done with it, beside being asked for
     """
 
     case: str
@@ -43,6 +43,7 @@ class Attack:
     question: str
     half: str
     recalls: int = 0
+    script: str = ""
 
 
 def cases() -> list[Fields]:
@@ -59,7 +60,7 @@ def half(phrase: str) -> str:
     """Which half a phrase belongs to.
 
     >>> half("Ignore all previous instructions.")
-    'dev'
+    'test'
     """
     return "dev" if sha256(phrase.encode()).digest()[0] % 2 == 0 else "test"
 
@@ -89,6 +90,7 @@ def variant(case: Fields, number: int, slots: Mapping[str, str]) -> Attack:
         question=slots["question"],
         half=half(phrases[named[-1]] if named else f"{case['id']}/{number}"),
         recalls=case.get("recalls", 0),
+        script=case.get("script", ""),
     )
 
 
@@ -112,8 +114,8 @@ def _turn(case: Fields, turn: Fields, slots: Mapping[str, str]) -> Turn:
 def fill(template: str, slots: Mapping[str, str]) -> str:
     """A template with its slots filled, and theirs; doubled braces are braces.
 
-    >>> fill("{{{shout|upper}}}", {"shout": "hello {name}", "name": "Ann"})
-    '{HELLO ANN}'
+    >>> fill("{{ {shout|upper} }}", {"shout": "hello {name}", "name": "Ann"})
+    '{ HELLO ANN }'
     """
     text = template.replace("{{", "\x00").replace("}}", "\x01")
 

@@ -120,3 +120,21 @@ def ranges(data: Path, json_path: Path | None, md_path: Path | None) -> None:
     if md_path:
         md_path.write_text(table, encoding="utf-8")
     click.echo(table, nl=False)
+
+
+@bench.command()
+@click.option("--cases", "only", default="", callback=_list, help="Ids like A1,C3, comma separated; without, all.")
+@click.option("--variants", default=20, show_default=True, type=click.IntRange(1, 1000), help="Of each case.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of data sets, to count flags on real turns.")
+@click.option("--json", "json_path", type=_OUT, help="Write the result here.")
+@click.option("--md", "md_path", type=_OUT, help="Write the table here.")
+def attacks(json_path: Path | None, md_path: Path | None, **plan: Any) -> None:
+    """Plant attacks in conversations and see what holds."""
+    from memspan.bench.attacks.report import Plan, markdown, measure
+
+    result = measure(Plan(**plan), _command(), lambda line: click.echo(line, err=True))
+    _write(json_path, result)
+    table = markdown(result)
+    if md_path:
+        md_path.write_text(table, encoding="utf-8")
+    click.echo(table, nl=False)

@@ -19,6 +19,7 @@ from memspan.text.index.fates import Fates, Moment, View, folded_back
 from memspan.text.index.flat import Flat, Halves, Ints
 from memspan.text.index.heads import Heads
 from memspan.text.index.lexical import REACH, Lexical
+from memspan.text.index.marks import STANDING
 from memspan.text.index.words import BAG
 from memspan.text.store import past
 from memspan.text.store.rows import UnitRow
@@ -160,6 +161,17 @@ class ScopeIndex:
         place = int(np.searchsorted(self.seq, seq))
         return place if place < len(self._seq) and self.seq[place] == seq else 0
 
+    def own(self, units: Sequence[int]) -> NDArray[np.float32]:
+        """Own vectors of units, no neighbours, of the first embedder; (len(units), dim) unit rows, dim 0 of none."""
+        if not self._embedders:
+            return np.zeros((len(units), 0), np.float32)
+        embedder, key = self._embedders[0]
+        wanted, places = np.unique(np.asarray(units, np.int32), return_inverse=True)
+        rows = _Halves(self, key, embedder.dim)(wanted)[places].astype(np.float32)
+        lengths: NDArray[np.float32] = np.linalg.norm(rows, axis=1, keepdims=True)
+        unit: NDArray[np.float32] = rows / np.maximum(lengths, np.float32(1e-9))
+        return unit
+
     def view(self, moment: Moment, *, history: bool = False) -> View:
         """The units as seen from a moment. history: whether what no longer holds keeps its place"""
         states = None
@@ -206,7 +218,7 @@ class ScopeIndex:
         lengths = np.clip(np.array([length or 0 for length in chars]), 0, MAX_TEXT_CHARS)
         names = np.array([len(name) + 2 if name else 0 for name in speakers])
         self._chars.append((lengths + names).astype(np.int32))
-        self._marked.append(start + np.flatnonzero((self.marks[start:] > 0) & self.user[start:]))
+        self._marked.append(start + np.flatnonzero(((self.marks[start:] & STANDING) > 0) & self.user[start:]))
         self._speaker.append(np.array([self._speaker_of(name) for name in speakers], np.int32))
         for unit, (slot, value) in enumerate(zip(slots, values, strict=True), start=start):
             if slot is not None and value is not None:

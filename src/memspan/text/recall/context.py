@@ -54,7 +54,7 @@ _LABEL = (
     r"(?:derived: [^()\n]{1,60}|(?:tool|import|unknown)(?:: [^()\n]{1,60})?|suspect|superseded|archived"
     r"|until \d{4}-\d\d-\d\d|contradicts \[\d+\](?:, \[\d+\])*)"
 )
-_NAMED = re.compile(r"[\w.@/:&'’+-]{1,30}(?: [\w.@/:&'’+-]{1,30}){0,2}")  # a name or an address; a sentence is not shown
+_NAMED = re.compile(r"[\w.@/:&'’+-]{1,30}(?: [\w.@/:&'’+-]{1,30}){0,2}")  # a sentence is no name of a source
 _SPEAKER = rf"[^\n]{{1,{MAX_SPEAKER_CHARS + 2}}}?"
 _SPOKEN = re.compile(rf"\({_LABEL}\) |{_SPEAKER}: ")
 _ROLE_WORDS = {
@@ -133,8 +133,8 @@ def line(number: int | str, speaker: str, text: str, note: Note = PLAIN) -> str:
 def _labels(note: Note, speaker: str) -> list[str]:
     labels = [] if note.kind == "turn" else [f"derived: {_plain(note.kind)}"]
     if note.trust < AGENT:
-        source = _plain(note.source) if _NAMED.fullmatch(note.source) and note.source not in (speaker, note.role) else ""
-        labels.append(f"{level(note.trust)}: {source}" if source else level(note.trust))
+        named = note.source not in (speaker, note.role) and _NAMED.fullmatch(note.source)
+        labels.append(f"{level(note.trust)}: {_plain(note.source)}" if named else level(note.trust))
     if note.suspect:
         labels.append("suspect")
     if note.until is not None:

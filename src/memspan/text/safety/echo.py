@@ -14,6 +14,7 @@ from typing import Protocol
 
 from memspan.core.records import Turn
 from memspan.text.safety.lookalikes import folded
+from memspan.text.safety.trust import USER
 
 MOST_SENTENCES = 4_096
 LEAST_WORDS = 3  # of meaning; "Good morning!" is nobody's
@@ -37,7 +38,7 @@ _CITED = re.compile(r"\[s?\d+\]")
 
 
 class Recalled(Protocol):
-    """What is read of a hit: its id and its text."""
+    """What is read of a hit: its id, its text and its trust."""
 
     @property
     def id(self) -> str:
@@ -49,13 +50,23 @@ class Recalled(Protocol):
         """Its words."""
         ...
 
+    @property
+    def trust(self) -> float:
+        """Its trust [0..1]."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """What a turn repeats. ids: of the turns that were recalled, in order;  share: of its words [0..1] """
+    """What a turn repeats.
+
+    ids: of the turns that were recalled, in order;  share: of its words [0..1]
+    trust: the least of theirs [0..1]: an assistant that repeats a web page is no better witness than the page
+    """
 
     ids: tuple[str, ...] = ()
     share: float = 0.0
+    trust: float = USER
 
     @property
     def mostly(self) -> bool:
@@ -74,7 +85,7 @@ class Echoes:
 
     def __init__(self, most: int = MOST_SENTENCES) -> None:
         self.most = most
-        self._sentences: OrderedDict[int, tuple[str, ...]] = OrderedDict()
+        self._sentences: OrderedDict[int, dict[str, float]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._sentences)
@@ -85,38 +96,39 @@ class Echoes:
             for sentence, clauses in _sentences(hit.text):
                 for words in (sentence, *clauses):
                     if len(words) >= LEAST_WORDS:
-                        ids = self._sentences.pop(key := _print(words), ())
-                        self._sentences[key] = ids if hit.id in ids else (*ids, hit.id)[-MOST_IDS:]
+                        known = self._sentences.pop(key := _print(words), {}) | {hit.id: hit.trust}
+                        self._sentences[key] = dict(list(known.items())[-MOST_IDS:])
         while len(self._sentences) > self.most:
             self._sentences.popitem(last=False)
 
     def of(self, turn: Turn) -> Echo:
         """What a turn repeats of what was recalled. A user's own words are never an echo.
 
-        >>> from memspan import Turn
+        >>> from memspan import Record, Turn
         >>> echoes = Echoes()
-        >>> echoes.recalled([Turn("I moved to Lisbon in May.", id="t1")])
+        >>> told = Record(id="r1", kind="fact", text="I moved to Lisbon in May.", sources=("t1",), trust=0.5)
+        >>> echoes.recalled([told])
         >>> echoes.of(Turn("You moved to Lisbon in May. How do you like it there?", role="assistant"))
-        Echo(ids=('t1',), share=0.5)
+        Echo(ids=('r1',), share=0.5, trust=0.5)
         """
         if turn.role == "user" or not self._sentences:
             return NO_ECHO
-        repeated, total, ids = 0, 0, dict[str, None]()
+        repeated, total, ids = 0, 0, dict[str, float]()
         for sentence, clauses in _sentences(turn.text):
             total += len(sentence)
             for words in (sentence, *(clauses if _print(sentence) not in self._sentences else ())):
                 if found := self._sentences.get(_print(words)):
                     repeated += len(words)
-                    ids |= dict.fromkeys(found)
-        return Echo(tuple(ids), repeated / total) if ids else NO_ECHO
+                    ids |= found
+        return Echo(tuple(ids), repeated / total, min(ids.values())) if ids else NO_ECHO
 
     def forget(self, ids: Iterable[str]) -> None:
         """Let go of what these turns said, because they are forgotten."""
         gone = frozenset(ids)
         for key, held in list(self._sentences.items()):
-            if gone.isdisjoint(held):
+            if gone.isdisjoint(held.keys()):
                 continue
-            if left := tuple(id for id in held if id not in gone):
+            if left := {id: trust for id, trust in held.items() if id not in gone}:
                 self._sentences[key] = left
             else:
                 del self._sentences[key]
