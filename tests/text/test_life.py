@@ -346,3 +346,17 @@ def test_what_has_expired_is_erased_by_reflecting(memory, clock):
     assert memory.reflect().expired == 1
     assert [turn.id for turn in memory.turns()] == [two]
     assert memory.receipts()[0].selector == "expired"
+
+
+def test_reflecting_decides_what_a_correction_replaces(memory, clock):
+    """An explicit correction replaces what it names; it can be seen, and undone by its number."""
+    memory.remember([Turn(f"Note {n} about the weather in town {n}.", speaker="Ann", at=n) for n in range(30)])
+    old = said(memory, "The train to Porto leaves from platform four.", at=100, session="1")
+    new = said(memory, "Correction: the train to Porto leaves from platform nine, not platform four.", at=200, session="2")
+    assert memory.reflect().superseded == 1
+    first, second = memory.recall("Which platform does the train to Porto leave from?", tokens=None).hits[:2]
+    assert (first.id, second.id, second.status) == (new, old, "superseded")
+    event = next(event for event in memory.changes() if event.what == "superseded")
+    assert (event.id, event.heir, event.why) == (old, new, "corrected")
+    memory.undo(event.operation)
+    assert all(hit.status == "active" for hit in memory.recall("train to Porto", tokens=None).hits)

@@ -17,9 +17,10 @@ from memspan.core.records import Link, Recall, Record, Role, Turn, check_text, s
 from memspan.text import branches, merging
 from memspan.text.consolidate.decay import DAY_S
 from memspan.text.consolidate.jobs import Reflected
+from memspan.text.consolidate.reconcile import Judge
 from memspan.text.index.entry import derive
 from memspan.text.index.scope import ScopeIndex
-from memspan.text.index.words import words
+from memspan.text.index.words import query_words, words
 from memspan.text.intake import Intake
 from memspan.text.lifetime import Log
 from memspan.text.merging import Merged
@@ -29,7 +30,6 @@ from memspan.text.store import erase, undo
 from memspan.text.store.erase import Selector
 from memspan.text.store.sqlite import SqliteStore
 
-_QUERY_LIMIT = 100
 
 
 class Where(TypedDict, total=False):
@@ -162,17 +162,21 @@ class Life:
             )
         set_capacity(self._store, self.scope, turns, half_life_days * DAY_S)
 
-    def reflect(self, *, budget: Budget | None = None, progress: Progress | None = None) -> Reflected:
+    def reflect(
+        self, *, budget: Budget | None = None, progress: Progress | None = None, judge: Judge | None = None
+    ) -> Reflected:
         """Consolidate: episodes of sessions, a tree of days, weeks and months, entities, standing wishes, duplicates.
 
-        Also erases what has expired and archives what is past the capacity. Every derived record cites its turns.
+        Also decides what new turns replace or contradict, erases what has expired, and archives what is past the
+        capacity. Every derived record cites its turns.
+        judge: decides what a new turn means for the ones it may concern; None = rules
         budget: its seconds end the work between two batches; what was done stays, and the next call goes on
         progress: called with (stages done, stages). Where nothing was written since the last call, nothing is done
         """
         with self._lock:
             self._index.refresh()
             now = seconds(self._clock())
-            return reflect(self._store, self._index, self._apply, now, budget or Budget(), progress)
+            return reflect(self._store, self._index, self._apply, now, budget or Budget(), progress, judge)
 
     # -- taking back
 
@@ -250,8 +254,9 @@ class Life:
         id: one or more ids
         session, speaker, source (of meta["source"]), since, until (of event time): all that meet every one given
         everything=True: the whole scope
-        query: what has all its words in it; needs `confirm`, the digest of a dry run of the same query
-        dry_run: say what would go and change nothing
+        query: what has all its words in it; needs `confirm`
+        dry_run: say what would go, with its ids, and change nothing
+        confirm: the digest of a dry run; where something else would go by now, nothing does
         Words that were forgotten are refused when they come again, unless remember(..., again=True).
         Raises UsageError, UnknownId, Held or NotConfirmed; then nothing was changed.
         """
@@ -274,7 +279,7 @@ class Life:
 
     def _forget(self, selector: Selector, *, dry_run: bool, confirm: str, asked: bool) -> Receipt:
         now = seconds(self._clock())
-        if dry_run or asked:
+        if dry_run or asked or confirm:
             planned = erase.plan(self._store, self.scope, selector, now)
             if dry_run:
                 return planned
@@ -286,12 +291,14 @@ class Life:
         return receipt
 
     def _meant(self, query: str) -> tuple[str, ...]:
-        """Ids of the turns that hold all words of a query, or else of its best hits."""
+        """Ids of all turns that hold all words of a query, whatever has become of them."""
         wanted = set(words(query))
         if not wanted:
             raise UsageError(f"query {query!r} holds no word to look for")
-        hits = self.recall(query, tokens=None, limit=_QUERY_LIMIT, history=True).hits
-        return tuple(hit.id for hit in hits if wanted <= set(words(f"{hit.speaker}: {hit.text}")))
+        self._index.refresh()
+        units = self._index.lexical.holding(query_words(query))
+        turns = self._store.fetch(self.scope, self._index.seq[units].tolist()).values()
+        return tuple(turn.id for turn in turns if wanted <= set(words(f"{turn.speaker}: {turn.text}")))
 
     def receipts(self) -> list[Receipt]:
         """What was forgotten in this scope, the oldest first; finishes what a reader kept pending, where it can."""

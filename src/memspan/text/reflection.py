@@ -3,12 +3,16 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import numpy as np
+
 from memspan.core.budget import Budget
 from memspan.core.changes import Change, State
 from memspan.core.protocols import Progress
 from memspan.core.records import Link, Record, Turn
+from memspan.text.consolidate.candidates import Candidates
 from memspan.text.consolidate.decay import HALF_LIFE_S
 from memspan.text.consolidate.jobs import Job, Reflected
+from memspan.text.consolidate.reconcile import Judge
 from memspan.text.index.fates import Moment
 from memspan.text.index.scope import ScopeIndex
 from memspan.text.store import erase, job_rows, past
@@ -20,11 +24,17 @@ Write = Callable[[str, Sequence[Change]], None]
 
 
 def reflect(
-    store: SqliteStore, index: ScopeIndex, write: Write, now: float, budget: Budget, progress: Progress | None
+    store: SqliteStore,
+    index: ScopeIndex,
+    write: Write,
+    now: float,
+    budget: Budget,
+    progress: Progress | None,
+    judge: Judge | None,
 ) -> Reflected:
     """Run the job, where anything was written since it last came to its end.
 
-    write: applies changes under a verb, in one transaction
+    write: applies changes under a verb, in one transaction;  judge: of what new turns replace, None = rules
     """
     scope = index.scope
     erase.finish(store)
@@ -32,7 +42,7 @@ def reflect(
     if noted.get("head") == past.head(store, scope) and not _due(index, now):
         return Reflected(finished=True)
     job_rows.write(store, scope, JOB, "running", {**noted, "head": None}, now)
-    desk = _Desk(store, index, write, now, noted.get("reconciled", 0))
+    desk = _Desk(store, index, write, now, noted.get("reconciled", 0), judge)
     done = Job(desk, budget, progress).run()
     note = {"head": past.head(store, scope) if done.finished else None, "reconciled": desk.reconciled}
     job_rows.write(store, scope, JOB, "done" if done.finished else "waiting", note, now)
@@ -70,9 +80,12 @@ def _said_better(state: State | None) -> bool:
 class _Desk:
     """What the job sees of a memory."""
 
-    def __init__(self, store: SqliteStore, index: ScopeIndex, write: Write, now: float, reconciled: int) -> None:
+    def __init__(
+        self, store: SqliteStore, index: ScopeIndex, write: Write, now: float, reconciled: int, judge: Judge | None
+    ) -> None:
         self.scope, self.reconciled = index.scope, reconciled
-        self._store, self._index, self._write, self._now = store, index, write, now
+        self._store, self._index, self._write, self._now, self._judge = store, index, write, now, judge
+        self._seqs: dict[str, int] = {}
 
     def now(self) -> float:
         return self._now
@@ -94,6 +107,7 @@ class _Desk:
                 if not view.sees(unit) or (_said_better(state) and turn.id not in replaced):
                     continue
                 turns.append(turn)
+                self._seqs[turn.id] = seq
                 if state is not None:
                     states[turn.id] = state
             after = some[-1][0]
@@ -120,4 +134,8 @@ class _Desk:
         return erase.forget(self._store, self.scope, told, self._now).rows.get("turn", 0)
 
     def reconcile(self, turns: Sequence[Turn], go_on: Callable[[], bool]) -> Iterator[list[Change]]:
-        yield from ()
+        units = [self._index.unit_of(self._seqs[turn.id]) for turn in turns]
+        known = int(np.searchsorted(self._index.seq, self.reconciled, side="right")) - 1
+        for unit, changes in Candidates(self._index, turns, units, self._judge).decided(known, go_on):
+            yield changes
+            self.reconciled = int(self._index.seq[unit])

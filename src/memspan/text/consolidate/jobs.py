@@ -132,7 +132,8 @@ class Job:
         self._read()
         yield
         for changes in self._desk.reconcile(self._turns, self._in_time):
-            self._desk.write(changes)
+            if changes:
+                self._desk.write(changes)
             self._count(
                 superseded=sum(
                     isinstance(change.item, Patch) and change.item.status == "superseded" for change in changes

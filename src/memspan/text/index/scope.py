@@ -168,7 +168,7 @@ class ScopeIndex:
         embedder, key = self._embedders[0]
         wanted, places = np.unique(np.asarray(units, np.int32), return_inverse=True)
         rows = _Halves(self, key, embedder.dim)(wanted)[places].astype(np.float32)
-        lengths: NDArray[np.float32] = np.linalg.norm(rows, axis=1, keepdims=True)
+        lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
         unit: NDArray[np.float32] = rows / np.maximum(lengths, np.float32(1e-9))
         return unit
 

@@ -20,6 +20,7 @@ from memspan.text.index.fates import Mask, View
 from memspan.text.index.marks import INSTRUCTION
 from memspan.text.index.scope import ScopeIndex
 from memspan.text.index.words import query_words
+from memspan.text.recall.newest import LOOKED_AT, newer_first
 from memspan.text.recall.setting import Setting
 
 Floats = NDArray[np.float32]
@@ -28,6 +29,7 @@ TextOf = Callable[[Sequence[int]], Mapping[int, str]]
 """Texts of units, by unit."""
 
 MAX_QUESTION_CHARS = 20_000
+_BEHIND = 1e-3
 
 
 @dataclass(slots=True)
@@ -139,6 +141,7 @@ def rank(
     ranking = _ordered(units, _sum(arms, boosts, units), arms, boosts)
     _bridge(ranking, index, setting, text_of, view)
     _succeed(ranking, index, setting, view)
+    _newest(ranking, index, question, text_of, view)
     nearest = prepared[arms[-1].name] if len(arms) > 1 else None
     if nearest is not None:
         flat, vector = nearest
@@ -223,15 +226,20 @@ def _ordered(units: Units, scores: Floats, arms: list[Arm], boosts: dict[str, Fl
 
 
 def _bridge(ranking: Ranking, index: ScopeIndex, setting: Setting, text_of: TextOf, view: View) -> None:
-    """Raise units headed by a name that one of the best units mentions."""
+    """Raise units headed by a name that one of the best units mentions, at most to just behind the one that does."""
     best = ranking.units[: setting.bridge_from].tolist()
     texts = text_of(best) if index.heads else {}
-    gains: dict[int, float] = {}
+    led: dict[int, list[tuple[float, float]]] = {}
     for unit, score in zip(best, ranking.scores.tolist(), strict=False):
         gain = setting.bridge * exp(score - float(ranking.scores[0]))
         for headed in index.heads.mentioned(texts.get(unit, "")):
             if headed != unit and view.sees(headed):
-                gains[headed] = max(gains.get(headed, 0.0), gain)
+                led.setdefault(headed, []).append((score, gain))
+    own = _sum(ranking.arms, ranking.boosts, np.array(list(led), np.int64)).tolist()
+    gains = {
+        unit: max(min(gain, max(0.0, score - _BEHIND - mine)) for score, gain in led[unit])
+        for unit, mine in zip(led, own, strict=True)
+    }
     _boost(ranking, "bridge", gains, index.count)
 
 
@@ -263,6 +271,18 @@ def _succeed(ranking: Ranking, index: ScopeIndex, setting: Setting, view: View) 
             gains[heir] = max(gains.get(heir, 0.0), scores[unit] - scores[heir])
     gains |= dict.fromkeys(ranking.heirs, -setting.superseded)
     _boost(ranking, "succession", gains, index.count)
+
+
+def _newest(ranking: Ranking, index: ScopeIndex, question: str, text_of: TextOf, view: View) -> None:
+    """Put the newer of two claims about the same before the older one; the score of a place stays with the place."""
+    head = ranking.units[:LOOKED_AT]
+    if view.history or len(head) < 2:
+        return
+    at = np.where(np.isnan(index.at[head]), index.seen_at[head], index.at[head]).tolist()
+    units = head.tolist()
+    moved = newer_first(units, text_of(units), at, question, index.own)
+    if moved != units:
+        ranking.units[: len(head)] = moved
 
 
 def _marked(index: ScopeIndex, view: View) -> Units:
