@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from memspan.core.budget import Budget
 from memspan.core.changes import NEVER, Change, Event, Patch, Receipt, Undone
@@ -13,7 +13,7 @@ from memspan.core.clock import Clock, When, iso, seconds
 from memspan.core.errors import AlreadyCorrected, NotConfirmed, UsageError
 from memspan.core.ids import turn_id
 from memspan.core.protocols import Embedder, Progress
-from memspan.core.records import Link, Recall, Record, Role, Turn, check_text, stored_turn
+from memspan.core.records import Link, Record, Role, Turn, check_text, stored_turn
 from memspan.text import branches, merging
 from memspan.text.consolidate.decay import DAY_S
 from memspan.text.consolidate.jobs import Reflected
@@ -29,7 +29,6 @@ from memspan.text.safety.trust import trust_of
 from memspan.text.store import erase, undo
 from memspan.text.store.erase import Selector
 from memspan.text.store.sqlite import SqliteStore
-
 
 
 class Where(TypedDict, total=False):
@@ -55,12 +54,6 @@ class Life:
     _embedders: tuple[Embedder, ...]
     _keys: list[int]
     _intake: Intake
-
-    if TYPE_CHECKING:
-
-        def recall(
-            self, question: str, *, tokens: int | None = ..., limit: int | None = ..., history: bool = ...
-        ) -> Recall: ...
 
     # -- changing
 

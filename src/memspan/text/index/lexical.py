@@ -13,6 +13,7 @@ Ours differs: the fields of a turn are the neighbouring turns, with weights that
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,6 +90,12 @@ class Lexical:
             np.concatenate([np.empty(0, np.int32), *(segment.units[place] for segment, place in found)]),
             np.concatenate([np.empty(0, np.uint8), *(segment.counts[place] for segment, place in found)]),
         )
+
+    def holding(self, words: NDArray[np.uint32]) -> Ints:
+        """Units that hold every one of these words, ascending; no words, no units."""
+        self._seal()
+        found = [self._postings_of(int(word))[0] for word in words]
+        return reduce(np.intersect1d, found) if found else np.empty(0, np.int32)
 
     def query(self, words: NDArray[np.uint32]) -> "Query":
         """A question against this index; the rarest MAX_QUERY_WORDS words of it count."""
