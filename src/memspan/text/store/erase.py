@@ -257,7 +257,7 @@ AND (:source IS NULL OR json_extract(meta, '$.source') = :source)
 
 
 def _versions(connection: apsw.Connection, scope: int, turns: Sequence[int]) -> list[int]:
-    """The turns with all earlier and later versions of them that correct() made."""
+    """The turns with all earlier and later versions of them that correct() made, and what only said them back."""
     known, waiting = set(turns), list(turns)
     if not connection.execute("SELECT EXISTS (SELECT 1 FROM state WHERE scope = ? AND heir > '')", (scope,)).get:
         return sorted(known)
@@ -277,7 +277,11 @@ WHERE old.scope = :scope AND old.seq = :seq AND json_extract(new.meta, '$.correc
 UNION ALL
 SELECT old.seq FROM turn new JOIN turn old ON old.scope = :scope AND old.id = json_extract(new.meta, '$.corrects')
 WHERE new.scope = :scope AND new.seq = :seq
-"""
+UNION ALL
+SELECT echo.seq FROM turn first JOIN state ON state.scope = :scope AND state.kind = 0 AND state.heir = first.id
+JOIN turn echo ON echo.seq = state.item
+WHERE first.scope = :scope AND first.seq = :seq AND echo.role > 0 AND echo.seq > first.seq
+"""  # role 0 is the user's: what an assistant said later and an older turn replaces is an echo of it
 
 
 def _held(store: SqliteStore, connection: apsw.Connection, scope: int, kind: Kind) -> set[int]:
