@@ -21,7 +21,8 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
 encrypt: $(SEALED)/.installed
-	$(SEALED)/bin/python -m pytest tests/conformance tests/text/store tests/doors/test_cli_key.py
+	$(SEALED)/bin/python -m pytest tests/conformance tests/text/store tests/doors/test_cli_key.py \
+		tests/text/test_branches.py::test_a_branch_of_an_encrypted_memory_is_encrypted
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check

@@ -164,14 +164,32 @@ def test_what_is_held_is_not_forgotten(place, clock):
         assert memory.forget(held).items == 1
 
 
-def test_what_expires_hides(place, clock):
-    """From its moment on, though it is still there."""
+def test_what_expires_hides_then_goes(place, clock):
+    """Hidden from its moment on, erased by the next reflect()."""
     with place.memory(clock) as memory:
         [wanted] = memory.remember(KETTLE).ids
         memory.expire(wanted, clock.now + 50)
         assert _found(memory) == [KETTLE]
         clock.later()
         assert _found(memory) == [] and memory.get(wanted).text == KETTLE
+        memory.reflect()
+        with pytest.raises(UnknownId):
+            memory.get(wanted)
+    assert b"blue kettle" not in place.image()
+
+
+def test_what_was_consolidated_stays_and_is_not_made_twice(place, clock):
+    """Records that cite their turns; a second reflect(), by a memory opened since, changes nothing."""
+    with place.memory(clock) as memory:
+        for number in range(6):
+            memory.remember(f"Ana and Tom painted door {number} of the barn.", session="barn", at=clock.later())
+        memory.reflect()
+        made = memory.records()
+        assert made and all(set(record.sources) <= {turn.id for turn in memory.turns()} for record in made)
+    with place.memory(clock) as memory:
+        before = memory.changes()
+        memory.reflect()
+        assert memory.records() == made and memory.changes() == before and memory.check().ok
 
 
 def test_a_call_that_fails_changes_nothing(place, clock):
