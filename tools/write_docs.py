@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from memspan.core import errors
-from memspan.doors.cli.main import COMMANDS, EXIT_CODES, cli, exit_code
+from memspan.doors.cli.main import COMMANDS, EXIT_CODES, GROUPS, cli, exit_code
 from memspan.text.read import formats
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -31,9 +31,11 @@ def cli_page() -> Iterator[str]:
     """The command line: commands, arguments, options, exit codes."""
     yield from (MADE_BY, "", "# The command line", "")
     yield from _prose(cli.help or "")
-    yield from ("| command | what it does |", "|---|---|")
-    yield from (f"| [`memspan {name}`](#memspan-{name}) | {does} |" for name, (_, does) in COMMANDS.items())
-    yield from ("", "Errors are one line on standard error, `memspan: ...`; what was asked for is on standard output.")
+    for title, group in GROUPS.items():
+        yield from (f"| {title} | |", "|---|---|")
+        yield from (f"| [`memspan {name}`](#memspan-{name}) | {does} |" for name, (_, does) in group.items())
+        yield ""
+    yield "Errors are one line on standard error, `memspan: ...`; what was asked for is on standard output."
     yield from (
         "Control characters of remembered text are written out (`\\x1b`), so that it cannot act on a terminal.",
         "",

@@ -64,7 +64,8 @@ def test_json_of_remember_and_recall(chat: Path) -> None:
     """What a program needs, in fixed fields; why each hit is there only when asked."""
     made = json.loads(memspan("remember", chat, "--json").stdout)
     assert (made["added"], made["known"], made["scope"]) == (3, 0, "me")
-    assert made["files"] == [{"name": "chat.txt", "added": 3, "known": 0, "error": None}]
+    none = {"known": 0, "refused": 0, "quarantined": 0, "redacted": 0, "error": None}
+    assert made["files"] == [{"name": "chat.txt", "added": 3, **none}]
     found = json.loads(memspan("recall", "the cat", "--json", "--limit", "1").stdout)
     (hit,) = found["hits"]
     assert hit["text"] == "My cat is called Figo." and hit["sources"] == [hit["id"]] and "why" not in hit
@@ -346,11 +347,11 @@ def test_ctrl_c_says_how_many_are_safe(chat: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(remember_file, "BATCH_TURNS", 1)
     remember, calls = Memory.remember, []
 
-    def stopped(memory: Memory, turns: list[Turn]) -> object:
+    def stopped(memory: Memory, turns: list[Turn], **how: bool) -> object:
         calls.append(turns)
         if len(calls) == 2:
             os.kill(os.getpid(), signal.SIGINT)
-        return remember(memory, turns)
+        return remember(memory, turns, **how)
 
     monkeypatch.setattr(Memory, "remember", stopped)
     result = memspan("remember", chat, code=130)

@@ -79,7 +79,7 @@ def test_a_branch_is_the_whole_file_beside_it(memory, tmp_path):
     assert path == tmp_path / "m@trip.mem" and stat.S_IMODE(path.stat().st_mode) == 0o600
     assert sorted(file.name for file in tmp_path.iterdir() if "@" in file.name) == ["m@trip.mem"]
     before, after = rows(tmp_path / "m.mem"), rows(path)
-    fork = json.loads(dict((key, value) for key, value, _ in after["setting"])["fork"])
+    fork = json.loads(next(value for key, value, _ in after["setting"] if key == "fork"))
     assert set(fork["heads"]) == {"a", "b"}
     after["setting"] = [row for row in after["setting"] if row[0] != "fork"]
     assert before == after
@@ -112,8 +112,10 @@ def test_nothing_is_overwritten(memory, tmp_path, suffix):
 
 def test_a_branch_that_cannot_be_made_leaves_nothing(memory, tmp_path):
     """A folder that is not there, a name that is none."""
-    for wanted, error in (("no/such/x.mem", StoreError), ("", UsageError), ("a\0b", UsageError), ("x" * 101, UsageError)):
-        with pytest.raises(error):
+    with pytest.raises(StoreError, match="No such"):
+        memory.branch("no/such/x.mem")
+    for wanted in ("", "a\0b", "x" * 101):
+        with pytest.raises(UsageError):
             memory.branch(wanted)
     assert not list(tmp_path.glob("m@*")) and not list(tmp_path.glob("*.part-*"))
 
@@ -148,7 +150,7 @@ def test_a_disk_that_fills_leaves_nothing(memory, tmp_path):
 
 
 def test_a_branch_of_an_open_log_has_all_of_it(memory, tmp_path):
-    """What was remembered a moment ago is in the log only; it is in the branch, and read-only memories have them too."""
+    """What was remembered a moment ago is in the log only; a read-only memory can be branched off, too."""
     said(memory, "The kettle is green.")
     with opened(tmp_path / "m.mem", read_only=True) as reader, opened(reader.branch("trip")) as there:
         assert texts(there) == ["The kettle is green."]
@@ -285,7 +287,7 @@ def test_what_was_forgotten_there_is_named_and_stays(memory, branch):
 
 
 def test_only_a_branch_of_this_file_is_merged(memory, branch, tmp_path):
-    """A stranger, a plain copy, a branch of a branch, the file itself, and nothing at all are refused with the reason."""
+    """A stranger, a plain copy, a branch of a branch, the file itself, nothing at all: refused, with the reason."""
     with opened(tmp_path / "stranger.mem") as stranger:
         said(stranger, "Hello there, my friend.")
     shutil.copyfile(tmp_path / "stranger.mem", tmp_path / "copy.mem")

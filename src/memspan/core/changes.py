@@ -114,7 +114,7 @@ class Receipt:
         where the bytes stay until it is done); erased (no byte of it is left in the file and its log)
     selector: what was asked for, without any text that was forgotten;  items: how many turns and records
     rows: how many rows went, by table;  digest: keyed hash over all that went, the same for the same selection
-    kept: ids that stay because they are held
+    kept: ids that stay because they are held;  ids: of a plan, what would go; never kept with a receipt
     """
 
     operation: int
@@ -125,6 +125,7 @@ class Receipt:
     rows: Mapping[str, int] = field(default_factory=lambda: _NO_ROWS)
     digest: str
     kept: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
 
     NOT_COVERED = "exports and branches made before, backups, other scopes, blocks the medium itself has remapped"
 

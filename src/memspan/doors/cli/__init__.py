@@ -1,1 +1,1 @@
-"""The command line. `main.main` is its entry; each command lives in a file of its own, loaded when it is called."""
+"""The command line. `main.main` is its entry; commands live in files of their own, loaded when they are called."""

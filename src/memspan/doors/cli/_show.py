@@ -55,8 +55,8 @@ def wrapped(text: str, indent: str = INDENT) -> str:
     return "\n".join(textwrap.fill(line, width, initial_indent=indent, subsequent_indent=indent) for line in lines)
 
 
-def when(at: float | None) -> str:
-    """The time in UTC to the minute; the date alone at midnight; "" where it is not known.
+def when(at: float | None, *, seconds: bool = False) -> str:
+    """The time in UTC to the minute or second; the date alone at midnight; "" where it is not known.
 
     >>> when(1717236000.0)
     '2024-06-01 10:00'
@@ -64,7 +64,7 @@ def when(at: float | None) -> str:
     if at is None:
         return ""
     day, _, clock = iso(at).rstrip("Z").partition("T")
-    return day if clock == "00:00:00" else f"{day} {clock[:5]}"
+    return day if clock == "00:00:00" else f"{day} {clock[: 8 if seconds else 5]}"
 
 
 def amount(count: int, thing: str) -> str:

@@ -13,24 +13,49 @@ import click
 from memspan.core.errors import MemspanError, MissingExtra, MissingModel, StoreError
 from memspan.doors.cli import _show
 
-# command -> (where it lives, what it does); a command is loaded when it is called, not to be listed
-COMMANDS = {
-    "remember": ("memspan.doors.cli.remember:remember", "Read files or a sentence into a memory."),
-    "recall": ("memspan.doors.cli.recall:recall", "Ask a memory; prints cited evidence."),
-    "stats": ("memspan.doors.cli.stats:stats", "Say what a memory holds."),
-    "export": ("memspan.doors.cli.export:export", "Write all turns as JSONL."),
-    "doctor": ("memspan.doors.cli.doctor:doctor", "Check and repair a memory file."),
-    "reembed": ("memspan.doors.cli.reembed:reembed", "Make the vectors anew, for another setting."),
-    "demo": ("memspan.doors.cli.demo:demo", "Try it on a conversation that comes along."),
-    "methods": ("memspan.doors.cli.methods:methods", "List what can be plugged in."),
-    "models": ("memspan.doors.cli.models:models", "Build model files that do not come along."),
-    "bench": ("memspan.doors.cli.bench:bench", "Measure quality and speed."),
+# group -> command -> (where it lives, what it does); a command is loaded when it is called, not to be listed
+GROUPS = {
+    "Remember and ask": {
+        "remember": ("memspan.doors.cli.remember:remember", "Read files or a sentence into a memory."),
+        "recall": ("memspan.doors.cli.recall:recall", "Ask a memory; prints cited evidence."),
+        "stats": ("memspan.doors.cli.stats:stats", "Say what a memory holds."),
+        "export": ("memspan.doors.cli.export:export", "Write all turns as JSONL."),
+    },
+    "Change what is there": {
+        "correct": ("memspan.doors.cli.correct:correct", "Put a new version in the place of a wrong one."),
+        "forget": ("memspan.doors.cli.forget:forget", "Erase for good, with a receipt."),
+        "pin": ("memspan.doors.cli.states:pin", "Keep a turn when room runs out."),
+        "unpin": ("memspan.doors.cli.states:unpin", "Let it go for room again."),
+        "hold": ("memspan.doors.cli.states:hold", "Refuse to forget a turn."),
+        "release": ("memspan.doors.cli.states:release", "Take the hold away."),
+        "expire": ("memspan.doors.cli.states:expire", "Hide a turn from a moment on, then erase it."),
+        "archive": ("memspan.doors.cli.states:archive", "Put a turn out of the way."),
+        "restore": ("memspan.doors.cli.states:restore", "Bring it back."),
+        "reflect": ("memspan.doors.cli.reflect:reflect", "Consolidate: episodes, entities, duplicates and more."),
+    },
+    "Look back, take back": {
+        "changes": ("memspan.doors.cli.changes:changes", "Say what was added, changed, forgotten, and when."),
+        "history": ("memspan.doors.cli.changes:history", "Say what happened to one turn."),
+        "receipts": ("memspan.doors.cli.forget:receipts", "Print the receipts of what was forgotten."),
+        "undo": ("memspan.doors.cli.undo:undo", "Take the last change back."),
+        "branch": ("memspan.doors.cli.branch:branch", "Copy a memory to try something in."),
+        "merge": ("memspan.doors.cli.branch:merge", "Bring back what the copy has learned."),
+    },
+    "The file and its parts": {
+        "doctor": ("memspan.doors.cli.doctor:doctor", "Check and repair a memory file."),
+        "reembed": ("memspan.doors.cli.reembed:reembed", "Make the vectors anew, for another setting."),
+        "methods": ("memspan.doors.cli.methods:methods", "List what can be plugged in."),
+        "models": ("memspan.doors.cli.models:models", "Build model files that do not come along."),
+        "bench": ("memspan.doors.cli.bench:bench", "Measure quality and speed."),
+        "demo": ("memspan.doors.cli.demo:demo", "Try it on a conversation that comes along."),
+    },
 }
+COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 
 OK, NOTHING, USAGE, STORE, MISSING, STOPPED = 0, 1, 2, 3, 4, 130
 EXIT_CODES = {
     OK: "done",
-    NOTHING: "nothing was found, or a check found problems",
+    NOTHING: "nothing was found or forgotten, or a check found problems",
     USAGE: "wrong use, or a malformed file to read in",
     STORE: "the memory file is busy, full, read-only, damaged or not ours",
     MISSING: "an extra is not installed or a model is not built",
@@ -53,8 +78,10 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, does) for name, (_, does) in COMMANDS.items()])
+        widest = max(map(len, COMMANDS))
+        for title, group in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(widest), does) for name, (_, does) in group.items()])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Exit codes"):
@@ -107,6 +134,7 @@ def cli(ctx: click.Context) -> None:
     \b
     memspan remember chats.jsonl notes.md       read files into ./memory.mem
     memspan recall "Where does Alice live?"     the evidence, within 1,000 tokens
+    memspan forget --session chats              erase a conversation for good, with a receipt
     memspan demo                                try it on a conversation that comes along
     """
     if os.environ.get("NO_COLOR"):

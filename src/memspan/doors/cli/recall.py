@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,25 +18,29 @@ from memspan.doors.cli import _options, _show
     "--tokens", type=click.IntRange(min=1), default=1000, show_default=True, help="The evidence fits into these."
 )
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many turns.")
+@click.option("--as-of", help="What had happened and held at this moment: ISO 8601, e.g. 2024-06-01.")
+@click.option("--known-at", help="What memory knew at this moment.")
+@click.option("--history", is_flag=True, help="Rank what no longer holds as if it still did.")
 @click.option(
     "--explain", is_flag=True, help="Say of each turn why it is there: which arm, rank, raw score, what it added."
 )
 @click.option("--context", is_flag=True, help="Print only the text to put into a prompt.")
 @_options.json_option
-def recall(question: str, memory: Path, scope: str, tokens: int, limit: int | None, **form: bool) -> None:
+def recall(question: str, memory: Path, scope: str, explain: bool, context: bool, as_json: bool, **asked: Any) -> None:
     """Print the turns that bear on QUESTION, best first, each with who said it, when, and its id.
 
+    What something newer has replaced stands behind it, with until when it held and by what it was superseded.
     Instructions that always apply stand in a block of their own. The confidence is the probability that the answer
     is in what was found. The exit code is 1 where nothing was found.
     """
     with _options.opened(memory, scope, read_only=True) as opened:
-        found = opened.recall(question, tokens=tokens, limit=limit)
-    if form["as_json"]:
-        click.echo(_show.as_json(as_fields(found, scope, form["explain"])))
-    elif form["context"]:
+        found = opened.recall(question, **asked)
+    if as_json:
+        click.echo(_show.as_json(as_fields(found, scope, explain)))
+    elif context:
         click.echo(_show.safe(found.context))
     else:
-        click.echo("\n".join(_page(found, memory, scope, form["explain"])))
+        click.echo("\n".join(_page(found, memory, scope, explain)))
     if not found:
         sys.exit(1)
 
@@ -64,6 +69,13 @@ def _fields(hit: Hit, explain: bool) -> dict[str, Json]:
         "at": _show.moment(hit.at) or None,
         "score": round(hit.score, 4),
         "tokens": hit.tokens,
+        "kind": hit.kind,
+        "trust": round(hit.trust, 4),
+        "status": hit.status,
+        "until": _show.moment(hit.until) or None,
+        "heir": hit.heir,
+        "contradicts": list(hit.contradicts),
+        "suspect": hit.suspect,
         "sources": list(hit.sources),
         "meta": dict(hit.meta),
     }
@@ -91,14 +103,29 @@ def _page(found: Recall, memory: Path, scope: str, explain: bool) -> Iterator[st
 
 def entry(number: int, hit: Hit, explain: bool) -> Iterator[str]:
     """A hit: who and when, the words, where it is kept."""
-    who = _show.one_line(hit.speaker or hit.role)
-    place = " · ".join(_show.one_line(part) for part in (_show.when(hit.at), hit.session) if part)
+    who, kind = _show.one_line(hit.speaker or hit.role), "" if hit.kind == "turn" else hit.kind
+    place = " · ".join(_show.one_line(part) for part in (kind, _show.when(hit.at), hit.session) if part)
     yield click.style(f"[{number}] {who}", bold=True) + (f"  {place}" if place else "")
+    yield from (click.style(f"{_show.INDENT}{_show.one_line(line)}", fg="yellow") for line in _doubts(hit))
     yield _show.wrapped(hit.text)
     if explain:
         yield from (f"{_show.INDENT}{line}" for line in _why(hit))
     yield click.style(f"{_show.INDENT}id {_show.one_line(hit.id)} · score {hit.score:.2f}", dim=True)
     yield ""
+
+
+def _doubts(hit: Hit) -> Iterator[str]:
+    """What speaks against taking a hit as it stands."""
+    if hit.status == "superseded":
+        held = hit.until is not None and (hit.at is None or hit.until > hit.at)  # else it was wrong from the start
+        until = f"held until {_show.when(hit.until)}; " if held else ""
+        yield f"{until}superseded" + (f" by {hit.heir}" if hit.heir else "")
+    elif hit.until is not None:
+        yield f"held until {_show.when(hit.until)}"
+    if hit.contradicts:
+        yield f"contradicts {', '.join(hit.contradicts)}"
+    if hit.suspect:
+        yield "reads like an instruction to a model, from somebody who may not give one"
 
 
 def _why(hit: Hit) -> Iterator[str]:

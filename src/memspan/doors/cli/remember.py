@@ -15,6 +15,7 @@ from memspan.doors.cli import _options, _show
 from memspan.doors.cli._stopping import Stopping
 
 if TYPE_CHECKING:
+    from memspan.core.records import Remembered
     from memspan.text.memory import Memory
 
 BATCH_TURNS = 1_000
@@ -23,16 +24,30 @@ BATCH_CHARS = 4_000_000
 
 @dataclass(slots=True)
 class Tally:
-    """What became of one file. error: why it was not read to its end, "" = it was"""
+    """What became of one file.
+
+    refused: turns whose words were forgotten here;  quarantined, redacted: turns with secrets, by the policy
+    error: why it was not read to its end, "" = it was
+    """
 
     name: str
     added: int = 0
     known: int = 0
+    refused: int = 0
+    quarantined: int = 0
+    redacted: int = 0
     error: str = ""
 
     @property
     def stored(self) -> int:
         return self.added + self.known
+
+    def count(self, made: "Remembered") -> None:
+        """Take in what one call of remember did."""
+        self.added, self.known = self.added + made.added, self.known + made.known
+        self.refused += len(made.refused)
+        self.quarantined += len(made.quarantined)
+        self.redacted += len(made.redacted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +60,7 @@ class _How:
     session: str | None
     format_name: str | None
     setting: str | None
+    again: bool
 
 
 @click.command()
@@ -55,6 +71,7 @@ class _How:
 @click.option("--speaker", default="", help="Who speaks where the file does not say.")
 @click.option("--session", help="The conversation it belongs to.  [default: as the file says, else its name]")
 @click.option("--format", "format_name", help="How the files are written.  [default: recognised by content]")
+@click.option("--again", is_flag=True, help="Take in words that were forgotten here; without it they are refused.")
 @_options.setting_option
 @_options.json_option
 def remember(files: tuple[str, ...], memory: Path, scope: str, as_json: bool, **how: Any) -> None:
@@ -79,8 +96,9 @@ def remember(files: tuple[str, ...], memory: Path, scope: str, as_json: bool, **
 
 
 def _remember_text(memory: "Memory", text: str, how: _How) -> Tally:
-    made = memory.remember(text, speaker=how.speaker, session=how.session or "", at=how.at)
-    return Tally("--text", made.added, made.known)
+    tally = Tally("--text")
+    tally.count(memory.remember(text, speaker=how.speaker, session=how.session or "", at=how.at, again=how.again))
+    return tally
 
 
 def _remember_file(memory: "Memory", name: str, path: Path, how: _How) -> Tally:
@@ -90,7 +108,7 @@ def _remember_file(memory: "Memory", name: str, path: Path, how: _How) -> Tally:
     source: str | BinaryIO = sys.stdin.buffer if name == "-" else name
     turns = read(source, format=how.format_name, session=how.session, speaker=how.speaker, progress=bar)
     try:
-        _store(memory, turns, tally, bar)
+        _store(memory, turns, tally, bar, again=how.again)
     except UsageError as why:
         tally.error = f"{why}. {_safe_ones(tally, path)}"
     except StoreError:
@@ -111,14 +129,14 @@ def _safe_ones(tally: Tally, path: Path) -> str:
     return f"{_show.amount(tally.stored, 'turn')} of it {verb} safe in {_show.one_line(str(path))}"
 
 
-def _store(memory: "Memory", turns: Iterator[Turn], tally: Tally, bar: _show.Bar) -> None:
+def _store(memory: "Memory", turns: Iterator[Turn], tally: Tally, bar: _show.Bar, *, again: bool) -> None:
     """Remember the turns in batches; each is safe when the next is begun."""
     with Stopping() as stopping:
         while True:
             batch, broken = _take(turns)
             if batch:
                 with stopping.held():
-                    _remember(memory, batch, tally)
+                    _remember(memory, batch, tally, again=again)
                 bar.note = _show.amount(tally.stored, "turn")
             if broken:
                 raise broken
@@ -140,28 +158,41 @@ def _take(turns: Iterator[Turn]) -> tuple[list[Turn], MalformedFile | None]:
     return batch, None
 
 
-def _remember(memory: "Memory", batch: list[Turn], tally: Tally) -> None:
+def _remember(memory: "Memory", batch: list[Turn], tally: Tally, *, again: bool) -> None:
     """Remember a batch; where a turn of it is refused, those before it all the same."""
     try:
-        made = memory.remember(batch)
+        tally.count(memory.remember(batch, again=again))
     except UsageError:
         if len(batch) == 1:
             raise
         for turn in batch:
-            _remember(memory, [turn], tally)
-        return
-    tally.added, tally.known = tally.added + made.added, tally.known + made.known
+            _remember(memory, [turn], tally, again=again)
 
 
 def _report(tallies: list[Tally], memory: Path, scope: str, seconds: float, as_json: bool) -> None:
-    added, known = sum(tally.added for tally in tallies), sum(tally.known for tally in tallies)
+    sums = {name: sum(getattr(tally, name) for tally in tallies) for name in _COUNTS}
     if as_json:
-        files = [{"name": t.name, "added": t.added, "known": t.known, "error": t.error or None} for t in tallies]
-        fields = {"memory": str(memory), "scope": scope, "added": added, "known": known}
+        files = [
+            {"name": tally.name, **{name: getattr(tally, name) for name in _COUNTS}, "error": tally.error or None}
+            for tally in tallies
+        ]
+        fields = {"memory": str(memory), "scope": scope, **sums}
         click.echo(_show.as_json({**fields, "seconds": round(seconds, 6), "files": files}))
         return
-    there = f" ({known:,} already there)" if known else ""
+    there = f" ({sums['known']:,} already there)" if sums["known"] else ""
     click.echo(
-        f"remembered {_show.amount(added, 'new turn')}{there} in {_show.one_line(str(memory))}, "
+        f"remembered {_show.amount(sums['added'], 'new turn')}{there} in {_show.one_line(str(memory))}, "
         f"scope {_show.one_line(scope)}, in {_show.duration(seconds)}"
     )
+    for name, what in _COUNTS.items():
+        if what and sums[name]:
+            click.echo(f"{_show.amount(sums[name], 'turn')} {what}")
+
+
+_COUNTS = {
+    "added": "",
+    "known": "",
+    "refused": "refused, because these words were forgotten here; --again takes them in all the same",
+    "quarantined": "kept out of recall, because there are secrets in them",
+    "redacted": "stored with their secrets blacked out",
+}

@@ -86,6 +86,7 @@ def plan(store: SqliteStore, scope: str, selector: Selector, now: float) -> Rece
         rows={"turn": len(doomed.turns), "record": len(doomed.records)},
         digest=digest,
         kept=tuple(doomed.kept),
+        ids=tuple(doomed.ids),
     )
 
 
