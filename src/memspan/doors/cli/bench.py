@@ -138,3 +138,20 @@ def attacks(json_path: Path | None, md_path: Path | None, **plan: Any) -> None:
     if md_path:
         md_path.write_text(table, encoding="utf-8")
     click.echo(table, nl=False)
+
+
+@bench.command()
+@click.option("--data", type=click.Path(path_type=Path), help="Folder that holds letta-core; without it, streams only.")
+@click.option("--json", "json_path", type=_OUT, help="Write the result here.")
+@click.option("--md", "md_path", type=_OUT, help="Write the tables here.")
+@click.option("--seed", default=7, show_default=True, type=int, help="Of the generated streams.")
+def updates(data: Path | None, json_path: Path | None, md_path: Path | None, seed: int) -> None:
+    """See whether the last word comes first when facts change."""
+    from memspan.bench.updates.measure import markdown, measure
+
+    result = measure(data, seed, _command(), lambda line: click.echo(line, err=True))
+    _write(json_path, result)
+    tables = markdown(result)
+    if md_path:
+        md_path.write_text(tables, encoding="utf-8")
+    click.echo(tables, nl=False)
