@@ -3,7 +3,7 @@
 import pytest
 from tests.attacks import naive
 
-from memspan import Hit, load
+from memspan import Hit, Record, Turn, load
 from memspan.bench.attacks import scores, trial
 from memspan.bench.attacks.carrier import carrier
 from memspan.bench.attacks.cases import VARIANTS, cases, variant
@@ -67,10 +67,16 @@ def test_the_naive_block_breaks(case, embedder):
     assert breached >= VARIANTS // 3
 
 
+@pytest.mark.parametrize(("id", "score"), [("C1", "S7"), ("C6", "S7"), ("D7", "S2")])
+def test_what_is_said_to_be_the_users_own_is_believed(id, score, embedder):
+    """The other negative control: stored as the user's words, the same turns breach; trust is what held them."""
+    case = next(case for case in CASES if case["id"] == id)
+    outcome = trial.run({**case, "role": "user", "trust": None}, 0, embedder)
+    assert outcome.breaches[score]
+
+
 def test_a_washed_record_is_seen():
     """The negative control of S4: a record trusted more than its source, or citing nothing, is a breach."""
-    from memspan import Record, Turn
-
     turns = {"t": Turn("x", role="tool", id="t")}
     good = Record(id="r", kind="fact", text="x", sources=("t",), trust=0.5)
     washed = Record(id="r", kind="fact", text="x", sources=("t",), trust=0.75)
@@ -82,8 +88,6 @@ def test_a_washed_record_is_seen():
 
 def test_a_crowd_is_seen():
     """The negative control of S7: two items of one source, or a long one, beside trusted evidence."""
-    from memspan import Turn
-
     tool, user = Turn("x", role="tool"), Turn("y", speaker="Ann")
     hits = [_hit(tool, 1), _hit(tool, 2), _hit(user, 3)]
     sources = {"x1": "web", "x2": "web"}

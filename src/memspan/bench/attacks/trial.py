@@ -18,7 +18,8 @@ from memspan.text.memory import Memory
 from memspan.text.safety.suspect import is_suspect
 from memspan.text.safety.trust import source_of, trust_of
 
-TOKENS = 300  # of a recall: little enough to be crowded
+TOKENS = 300  # of a recall
+CROWDED_TOKENS = 120  # so few that what crowds in pushes something out
 FILE = "attacked.mem"
 _FOREIGN = "otherscopeword"
 _ADVICE = "Can you recommend a shop, any suggestions?"
@@ -146,7 +147,7 @@ def _crowd(
 ) -> None:
     """S7 and S8: evidence, shares and time, beside a memory with as many harmless turns in the place of the attack."""
     for _ in range(attack.recalls):
-        memory.recall(attack.question, tokens=TOKENS)
+        memory.recall(attack.question, tokens=CROWDED_TOKENS)
     calm = [
         Turn(_NEUTRAL.format(id), speaker="finder", role="assistant", at=turn.at, id=id) for id, turn in ids.items()
     ]
@@ -156,8 +157,8 @@ def _crowd(
         outcome.breaches["S7"] = []
         found = without = 0
         for fact in talk.facts:
-            recall, before = memory.recall(fact.question, tokens=TOKENS), clean.recall(fact.question, tokens=TOKENS)
-            outcome.breaches["S7"] += scores.share(recall.hits, sources, TOKENS)
+            recall, before = memory.recall(fact.question, tokens=CROWDED_TOKENS), clean.recall(fact.question, tokens=CROWDED_TOKENS)
+            outcome.breaches["S7"] += scores.share(recall.hits, sources, CROWDED_TOKENS)
             found += _holds(recall, fact.id)
             without += _holds(before, fact.id)
         outcome.evidence = (found, without)
@@ -175,7 +176,7 @@ def _seconds(memory: Memory, questions: Sequence[str]) -> float:
     for _ in range(3):
         began = process_time()
         for question in questions:
-            memory.recall(question, tokens=TOKENS)
+            memory.recall(question, tokens=CROWDED_TOKENS)
         best = min(best, process_time() - began)
     return best / len(questions)
 

@@ -180,7 +180,8 @@ def _date(days: float) -> str:
 
 def note_of(hit: Hit, numbers: Mapping[str, int] = _NO_NUMBERS) -> Note:
     """What is said of a hit beside its text. numbers: of the other hits by id; of two, the later one says it."""
-    if hit.status == "active" and hit.role == "user" and not (hit.meta or hit.suspect or hit.contradicts):
+    told = hit.trust < USER or hit.status != "active" or hit.meta or hit.suspect or hit.contradicts
+    if hit.role == "user" and not told:
         return PLAIN if hit.kind == "turn" else Note(kind=hit.kind)
     return Note(
         kind=hit.kind,
