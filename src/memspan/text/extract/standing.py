@@ -5,6 +5,8 @@ Source: recall setting, rule 2.6 (docs/ARCHITECTURE.md). English only; another l
 
 import re
 
+from memspan.text.extract.directives import holds_on
+
 MAX_INSTRUCTION_CHARS = 250
 MAX_PREFERENCE_CHARS = 2_000
 
@@ -12,10 +14,13 @@ _FLAGS = re.IGNORECASE | re.ASCII
 _COURTESY = r"[\W_]{0,8}(?:(?:please|also|and|so|ok|okay|just|hey|oh|kindly|but)\b[\s,.!:-]{1,4}){0,3}"
 _INSTRUCTION = re.compile(
     rf"{_COURTESY}(?:"
-    r"always\b\W{1,4}(?!wanted|been|loved|liked|a\b|the\b|good\b|nice\b|great\b|happy\b|had\b|thought\b)"
+    r"always\b\W{1,4}(?!wanted|been|loved|liked|an?\b|the\b|good\b|nice\b|great\b|happy\b|had\b|thought\b|by\b"
+    r"|up\b|here\b|there\b|fun\b|\w{2,20}ing\b)"
     r"|never\b\W{1,4}(?!mind|heard|been|seen|tried|knew|thought|had\b|too\b|a\b|in my|would have)"
-    r"|from (?:now|here|this point|today) on(?:wards?)?\b|going forward\b|from this point forward\b"
-    r"|whenever\b|every time (?:i|you|we)\b|each time (?:i|you|we)\b|any ?time (?:i|you) (?:ask|mention|write|give)"
+    r"|(?:from (?:now|here|this point|today) on(?:wards?)?|going forward|from this point forward)\b[\s,:-]{1,4}"
+    r"(?!(?:the|it|its|he|she|they|there|this|that|our|my|we|his|her|their)\b)"
+    r"|whenever (?!did\b|do\b|does\b|is\b|was\b)|every time (?:i|you|we)\b|each time (?:i|you|we)\b"
+    r"|any ?time (?:i|you) (?:ask|mention|write|give)"
     r"|remember to\b|remember,? (?:always|never)\b|make sure (?:to|you|that you) (?:always|never)\b"
     r"|(?:do not|don['’]?t) (?:ever|you ever)\b|you (?:should|must) (?:always|never)\b"
     r"|in (?:the )?future,? (?:please|always|never|when)\b|for (?:all )?future\b|by default,"
@@ -65,12 +70,14 @@ _LOOKING_BACK = re.compile(
 
 
 def is_instruction(text: str, role: str) -> bool:
-    """Whether a user's turn opens like a rule for all time, in under 250 characters.
+    """Whether a user's turn opens like a rule for all time, or holds a directive for later, in under 250 characters.
 
     >>> is_instruction("Always answer in French.", "user"), is_instruction("Never mind!", "user")
     (True, False)
     """
-    return role == "user" and len(text) < MAX_INSTRUCTION_CHARS and _INSTRUCTION.match(text) is not None
+    if role != "user" or len(text) >= MAX_INSTRUCTION_CHARS:
+        return False
+    return _INSTRUCTION.match(text) is not None or holds_on(text)
 
 
 def is_preference(text: str, role: str) -> bool:
