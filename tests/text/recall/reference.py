@@ -36,6 +36,7 @@ from memspan.text.extract.entities import head_entity, named
 KAPPA = (1.0, 0.3, 0.15, 0.075)
 B, K1 = 0.9, 1.2
 DATE, SPEAKER, ROLE, BRIDGE = 3.0, 0.8, 0.3, 2.0
+BEHIND = 1e-3
 HEAD_SHARED_BY = 3
 BRIDGES_FROM = 5
 
@@ -198,7 +199,7 @@ def speaker_boost(units: Sequence[Unit], question: str) -> np.ndarray:
 
 
 def bridge_boost(units: Sequence[Unit], sums: np.ndarray, choices: Choices = Choices()) -> np.ndarray:
-    """+2 max over the 5 best units u of exp(S_u - S_best), where the unit's head entity occurs in u."""
+    """+2 max over the 5 best units u of exp(S_u - S_best), where the unit's head entity occurs in u; never past u."""
     heads = [head_entity(unit.text) for unit in units]
     shared = Counter(_words(head) for head in heads if head)
     best = sorted(range(len(units)), key=lambda i: (-sums[i], -i))[:BRIDGES_FROM]
@@ -208,7 +209,8 @@ def bridge_boost(units: Sequence[Unit], sums: np.ndarray, choices: Choices = Cho
             continue
         for u in best:
             if (u != i or choices.bridge_to_itself) and f" {_words(head)} " in f" {_words(units[u].text)} ":
-                result[i] = max(result[i], BRIDGE * math.exp(sums[u] - sums[best[0]]))
+                gain = BRIDGE * math.exp(sums[u] - sums[best[0]])
+                result[i] = max(result[i], min(gain, max(0.0, sums[u] - BEHIND - sums[i])))
     return result
 
 

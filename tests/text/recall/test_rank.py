@@ -8,8 +8,8 @@ from reference import Choices, Dense, Unit, scores
 
 from memspan import Memory, Turn, load
 from memspan.text.embed.hashing import Hashing
-from memspan.text.index.words import words
 from memspan.text.index.fates import Moment
+from memspan.text.index.words import words
 from memspan.text.recall.rank import rank
 
 _WORDS = """
@@ -78,10 +78,10 @@ def totals(memory, question):
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-@pytest.mark.parametrize("by", [128, 1, 37])
-def test_engine_equals_reference(tmp_path, question, by):
-    """Every unit's sum is that of the slow reference, whether written at once or turn by turn."""
-    turns, embedder = conversation(128, seed=3), Leaning()
+@pytest.mark.parametrize(("count", "by"), [(128, 128), (128, 1), (128, 37), (24, 24)])
+def test_engine_equals_reference(tmp_path, question, count, by):
+    """Every unit's sum is that of the slow reference, whether written at once or turn by turn, in a small scope too."""
+    turns, embedder = conversation(count, seed=3), Leaning()
     with remembered(tmp_path / "m.mem", turns, [embedder], by=by) as memory:
         ranking, engine = totals(memory, question)
     units = [Unit(turn.text, turn.speaker, turn.role, turn.session, turn.at) for turn in turns]
@@ -90,7 +90,7 @@ def test_engine_equals_reference(tmp_path, question, by):
         embedder.embed(texts), embedder.embed([question])[0], 0.5, embedder.neighbour_weight, remove_common=True
     )
     wanted = scores(units, question, words, {"hashing": arm}, choices=Choices(least_for_common=64))
-    np.testing.assert_allclose(engine, wanted["total"], atol=0.02)
+    np.testing.assert_allclose(engine, wanted["total"], atol=0.02 if count > 24 else 0.1)  # int8, over a small spread
     lexical = ranking.arms[0].raw[1:]
     np.testing.assert_allclose(lexical, wanted["lexical"], rtol=1e-4, atol=1e-4)
 

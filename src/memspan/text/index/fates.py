@@ -4,6 +4,7 @@ Units are numbered as in scope.py. States come from the file; supersession throu
 turns that state another value of the same thing, the newer holds.
 """
 
+from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -45,6 +46,7 @@ class Fates:
         self.heirs: dict[int, int] = {}
         self.slots: dict[int, list[Statement]] = {}
         self.slot_of: dict[int, int] = {}
+        self.chains: dict[int, dict[int, int]] = {}  # heirs within a slot as of now, made when asked for
         self._hidden: NDArray[np.int64] | None = None
         self._expiring: list[tuple[int, float]] | None = None
 
@@ -55,11 +57,17 @@ class Fates:
         if heir:
             self.heirs[unit] = heir
         self._hidden = self._expiring = None
+        self.chains = {}
 
     def state_that(self, unit: int, slot: int, value: int, at: float) -> None:
         """Take in a statement. at: when it was made [s]"""
         self.slot_of[unit] = slot
-        self.slots.setdefault(slot, []).append((at, unit, value))
+        insort(self.slots.setdefault(slot, []), (at, unit, value))
+        self.chains.pop(slot, None)
+
+    def stating(self, slot: int) -> list[int]:
+        """Units that state a value of a thing."""
+        return [unit for _, unit, _ in self.slots.get(slot, ())]
 
     def same_slot(self, unit: int) -> list[int]:
         """All units that state a value of the same thing."""
@@ -67,7 +75,7 @@ class Fates:
 
     def replaced_by(self, unit: int) -> list[int]:
         """The units whose statements this one put out of date: of those before it, the last that held till then."""
-        said = sorted(self.slots.get(self.slot_of.get(unit, -1), ()))
+        said = self.slots.get(self.slot_of.get(unit, -1), [])
         place = next((place for place, (_, other, _) in enumerate(said) if other == unit), 0)
         now, before = (set(_heirs(said[:end])) for end in (place + 1, place))
         return sorted(now - before - {unit})
@@ -111,7 +119,7 @@ class View:
         self._fates, self._moment = fates, moment
         self._states = fates.states if states is None else states
         self._then = states is not None
-        self._chains: dict[int, dict[int, int]] = {}
+        self._chains = {} if moment.past or fates.expiring else fates.chains
         self.mask = self._visible(at, seen_at)
 
     def _visible(self, at: NDArray[np.float64], seen_at: NDArray[np.float64]) -> Mask | None:
@@ -181,7 +189,7 @@ class View:
         if slot is None:
             return unit
         if slot not in self._chains:
-            said = sorted(entry for entry in self._fates.slots[slot] if self._counts(entry[1]))
+            said = [entry for entry in self._fates.slots[slot] if self._counts(entry[1])]
             self._chains[slot] = _heirs(said)
         return self._chains[slot].get(unit, unit)
 

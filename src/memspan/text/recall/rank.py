@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memspan.core.records import Arm as Why
+from memspan.text.extract.asked import asked_slots
 from memspan.text.extract.dates import ranges
 from memspan.text.extract.entities import named
 from memspan.text.extract.standing import advice_seeking
@@ -207,6 +208,9 @@ def _boosts(index: ScopeIndex, question: str, setting: Setting) -> dict[str, Flo
         boosts["date"] = inside * np.float32(setting.date)
     if len(index.names) > 1 and len(meant := named(question, index.names)) == 1:
         boosts["speaker"] = (index.speaker == index.speakers[meant.pop()]) * np.float32(setting.speaker)
+    if held := [unit for slot in asked_slots(question, index.speakers) for unit in index.fates.stating(slot)]:
+        boosts["asked"] = np.zeros(index.count + 1, np.float32)
+        boosts["asked"][held] = setting.asked
     for boost in boosts.values():
         boost[0] = 0
     return boosts

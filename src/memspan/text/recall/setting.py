@@ -18,6 +18,7 @@ class Setting:
     embedders: names of the dense arms;  weights: of each arm in the sum, they add up to 1
     date: for a time in a range the question names;  speaker: for the one speaker it names;  user: for role user
     bridge: for a unit headed by a name that one of the `bridge_from` best units mentions
+    asked: for a unit that states a value of the very thing the question asks for
     superseded: taken from a unit that no longer holds
     candidates: how many the lexical and each dense arm fetch;  depth: how many are ranked to the end
     lifted: how many preferences an advice-seeking question lifts to rank lift_to;  crowded: not past this share
@@ -34,6 +35,7 @@ class Setting:
     user: float = 0.3
     bridge: float = 2.0
     bridge_from: int = 5
+    asked: float = 3.0
     superseded: float = 0.25
     candidates: int = 300
     depth: int = 512
