@@ -360,3 +360,17 @@ def test_reflecting_decides_what_a_correction_replaces(memory, clock):
     assert (event.id, event.heir, event.why) == (old, new, "corrected")
     memory.undo(event.operation)
     assert all(hit.status == "active" for hit in memory.recall("train to Porto", tokens=None).hits)
+
+
+def test_what_was_confirmed_is_what_goes(memory, clock):
+    """Where something else would go by now, nothing does."""
+    wanted = said(memory, "The kettle in the kitchen is blue.", session="1")
+    plan = memory.forget(session="1", dry_run=True)
+    assert plan.ids == (wanted,)
+    said(memory, "The roof leaks over the table.", session="1")
+    with pytest.raises(NotConfirmed):
+        memory.forget(session="1", confirm=plan.digest)
+    assert len(list(memory.turns())) == 2
+    again = memory.forget(session="1", dry_run=True)
+    receipt = memory.forget(session="1", confirm=again.digest)
+    assert (receipt.items, receipt.ids) == (2, ()) and memory.receipts()[0].ids == ()
