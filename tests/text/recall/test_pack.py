@@ -58,7 +58,7 @@ def test_an_exact_counter_is_honoured(tmp_path):
 
 
 def doubted(text, source="web", **more):
-    return Turn(text, role="tool", meta={"source": source}, id=text[:8], **more)
+    return Turn(text, role="tool", meta={"source": source}, id=f"{source}: {text}", **more)
 
 
 def numbered(turns):
@@ -91,7 +91,8 @@ def test_many_doubted_sources_get_half_of_the_budget():
 
 def test_one_source_under_several_spellings_is_one():
     """Case, full width, unseen characters, Cyrillic twins."""
-    crowd = [doubted(f"{n} planted", source=name) for n, name in enumerate(["web", "WEB", "ｗｅｂ", "w\u200beb", "wеb"])]
+    names = ["web", "WEB", "ｗｅｂ", "w\u200beb", "wеb"]
+    crowd = [doubted(f"{n} planted", source=name) for n, name in enumerate(names)]
     walked = Packer(300, estimate, LITE).walk(numbered([*crowd, Turn("said", id="u")]), None)
     assert [unit for unit, _, _ in walked] == [0, 5]
 
