@@ -352,7 +352,8 @@ def test_reflecting_decides_what_a_correction_replaces(memory, clock):
     """An explicit correction replaces what it names; it can be seen, and undone by its number."""
     memory.remember([Turn(f"Note {n} about the weather in town {n}.", speaker="Ann", at=n) for n in range(30)])
     old = said(memory, "The train to Porto leaves from platform four.", at=100, session="1")
-    new = said(memory, "Correction: the train to Porto leaves from platform nine, not platform four.", at=200, session="2")
+    right = "Correction: the train to Porto leaves from platform nine, not platform four."
+    new = said(memory, right, at=200, session="2")
     assert memory.reflect().superseded == 1
     first, second = memory.recall("Which platform does the train to Porto leave from?", tokens=None).hits[:2]
     assert (first.id, second.id, second.status) == (new, old, "superseded")
@@ -374,3 +375,19 @@ def test_what_was_confirmed_is_what_goes(memory, clock):
     again = memory.forget(session="1", dry_run=True)
     receipt = memory.forget(session="1", confirm=again.digest)
     assert (receipt.items, receipt.ids) == (2, ()) and memory.receipts()[0].ids == ()
+
+
+def test_reminders_fire_on_time_and_on_what_is_said(memory, clock):
+    """Due until they are archived; what waits for words fires when they are said, not before."""
+    clock.now = 86400.0 * 10
+    tea = said(memory, "Remind me to buy tea in 3 days.")
+    tap = said(memory, "When the plumber calls, remind me to ask about the tap.")
+    assert memory.due() == []
+    called = said(memory, "The plumber has just called.")
+    (fired,) = memory.due()
+    assert (fired.id, fired.what, fired.by) == (tap, "ask about the tap", called)
+    clock.now += 86400.0 * 3
+    assert [one.id for one in memory.due()] == [tap, tea]
+    assert [one.id for one in memory.due(now=86400.0 * 12)] == [tap]
+    memory.archive(tap, reason="done")
+    assert [one.what for one in memory.due()] == ["buy tea"]

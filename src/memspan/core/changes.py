@@ -142,3 +142,18 @@ class Undone:
     verb: str
     items: int
     by: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A reminder that has fired.
+
+    id: of the turn that asked for it; archive(id) says that it is done;  what: to be reminded of;  text: of that turn
+    since: when it fired [s];  by: id of the turn that told of the event waited for, empty for a moment
+    """
+
+    id: str
+    what: str
+    text: str
+    since: float
+    by: str = ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from memspan.core.budget import Budget
-from memspan.core.changes import NEVER, Change, Event, Patch, Receipt, Undone
+from memspan.core.changes import NEVER, Change, Due, Event, Patch, Receipt, Undone
 from memspan.core.clock import Clock, When, iso, seconds
 from memspan.core.errors import AlreadyCorrected, NotConfirmed, UsageError
 from memspan.core.ids import turn_id
@@ -18,6 +18,7 @@ from memspan.text import branches, merging
 from memspan.text.consolidate.decay import DAY_S
 from memspan.text.consolidate.jobs import Reflected
 from memspan.text.consolidate.reconcile import Judge
+from memspan.text.due import due
 from memspan.text.index.entry import derive
 from memspan.text.index.scope import ScopeIndex
 from memspan.text.index.words import query_words, words
@@ -170,6 +171,15 @@ class Life:
             self._index.refresh()
             now = seconds(self._clock())
             return reflect(self._store, self._index, self._apply, now, budget or Budget(), progress, judge)
+
+    def due(self, now: When | None = None) -> list[Due]:
+        """Reminders ("remind me to ... on Friday", "... when Ann calls") that have fired; archive(id) when done.
+
+        now: the moment to ask for, None = the clock's. Raises BadTime.
+        """
+        with self._lock:
+            self._index.refresh()
+            return due(self._index, seconds(self._clock() if now is None else now))
 
     # -- taking back
 

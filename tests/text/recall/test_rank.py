@@ -90,7 +90,8 @@ def test_engine_equals_reference(tmp_path, question, count, by):
         embedder.embed(texts), embedder.embed([question])[0], 0.5, embedder.neighbour_weight, remove_common=True
     )
     wanted = scores(units, question, words, {"hashing": arm}, choices=Choices(least_for_common=64))
-    np.testing.assert_allclose(engine, wanted["total"], atol=0.02 if count > 24 else 0.1)  # int8, over a small spread
+    coarse = 0.02 if count > 24 else 0.1  # int8 vectors weigh more where few units spread little
+    np.testing.assert_allclose(engine, wanted["total"], atol=coarse)
     lexical = ranking.arms[0].raw[1:]
     np.testing.assert_allclose(lexical, wanted["lexical"], rtol=1e-4, atol=1e-4)
 

@@ -7,9 +7,10 @@ import numpy as np
 from memspan.core.protocols import Embedder
 from memspan.core.records import Turn
 from memspan.text.extract.entities import head_entity
+from memspan.text.extract.reminders import reminder
 from memspan.text.extract.standing import is_instruction, is_preference
 from memspan.text.extract.statements import columns
-from memspan.text.index.marks import INSTRUCTION, PREFERENCE, SUSPECT
+from memspan.text.index.marks import INSTRUCTION, PREFERENCE, REMINDER, SUSPECT
 from memspan.text.index.words import bag
 from memspan.text.safety.suspect import is_suspect
 from memspan.text.safety.trust import may_stand, trust_of
@@ -67,4 +68,6 @@ def _marks(turn: Turn) -> int:
     if not may_stand(turn.role, turn.meta):
         return marks
     marks |= INSTRUCTION if is_instruction(turn.text, turn.role) else 0
+    if reminder(turn.text, turn.role, turn.seen_at if turn.at is None else turn.at) is not None:
+        marks |= REMINDER
     return marks | (PREFERENCE if is_preference(turn.text, turn.role) else 0)
