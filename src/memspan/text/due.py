@@ -55,7 +55,7 @@ def _speaking_of(index: ScopeIndex, unit: int, wanted: Reminder) -> Iterator[Tur
     view_from = unit + 1
     held = np.zeros(index.count + 1, np.int32)
     for word in wanted.event:
-        held[index.lexical.units_with([word_hash(word)])] += 1
+        held[index.lexical.holding(np.array([word_hash(word)], np.uint32))] += 1
     least = max(1, int(SHARE * len(wanted.event))) if wanted.event else 0
     candidates = view_from + np.flatnonzero(held[view_from:] >= least)
     for start in range(0, len(candidates), _READ):
