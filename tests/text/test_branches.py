@@ -358,19 +358,20 @@ def test_what_both_learned_is_one(memory, branch):
     assert (merged.turns, merged.conflicts) == (0, ("x",)) and memory.get("x").text == "the one"
 
 
-def test_derived_records_of_both_stay_ours(memory, branch):
-    """What a recipe made is derived anew by the next reflect(); what somebody put there is named."""
+def test_records_and_links_that_both_made(memory, branch):
+    """The same is known; what says something else stays ours and is named."""
     turn = memory.recall("kettle").hits[0].id
     for one, text in ((memory, "ours"), (branch, "theirs")):
         one.apply(
             [
-                Change("add", Record(id="derived", kind="episode", text=text, sources=(turn,), recipe="episodes")),
+                Change("add", Record(id="both", kind="fact", text="A kettle", sources=(turn,))),
                 Change("add", Record(id="put", kind="fact", text=text, sources=(turn,))),
-                Change("add", Link(source="put", target=turn, kind="mentions", weight=len(text) / 10)),
+                Change("add", Link(source="put", target=turn, kind="mentions")),
             ]
         )
     merged = memory.merge(branch._store.path)
-    assert merged.conflicts[0] == "put" and {record.text for record in memory.records()} == {"ours"}
+    assert (merged.records, merged.links, merged.conflicts) == (0, 0, ("put",))
+    assert {record.text for record in memory.records()} == {"A kettle", "ours"}
 
 
 def test_a_link_that_was_taken_away_there(memory, branch):
@@ -387,6 +388,28 @@ def test_a_link_that_was_taken_away_there(memory, branch):
         merged = memory.merge(there._store.path)
     assert (merged.links, merged.conflicts) == (1, (f"{turn} near {other}",))
     assert [(link.kind, link.weight) for link in memory.links()] == [("near", 0.5)]
+
+
+def test_both_reflect_and_the_next_reflection_settles_it(memory, branch):
+    """Derived records and links of both are no conflict, also after the merge was taken back and made again."""
+    for number in range(6):
+        said(memory, f"Ann painted the fence number {number} in Lisbon.", session="fences", at=86400.0 * number)
+    memory.reflect()
+    with opened(memory.branch("reflecting")) as there:
+        for one, word in ((memory, "gate"), (there, "door")):
+            for number in range(6):
+                text = f"Ann painted the {word} number {number} in Lisbon."
+                said(one, text, session="fences" if number % 2 else "more", at=86400.0 * number + 60)
+            one.reflect()
+        for _ in range(2):
+            merged = memory.merge(there._store.path)
+            assert (merged.turns, merged.conflicts, merged.refused) == (6, (), ())
+            assert memory.reflect().turns == 20 and not memory.reflect()
+            told = {turn.id for turn in memory.turns()}
+            assert all(told.issuperset(record.sources) for record in memory.records())
+            memory.undo(merged.operation)
+            memory.reflect()
+    assert memory.check().ok
 
 
 def test_a_damaged_branch_changes_nothing(memory, branch):

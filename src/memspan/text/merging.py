@@ -24,6 +24,7 @@ from memspan.text.store.rows import Derived
 from memspan.text.store.sqlite import SqliteStore
 from memspan.text.store.state_rows import KINDS, Kind
 
+_DERIVING = "reflect"  # the verb
 _LINK = "seq, scope, source, kind, target, weight, retired, crc"
 
 
@@ -33,7 +34,8 @@ class Merged:
 
     operation: its number, which undo() takes; 0 where the branch had nothing new
     turns, records, links, states: how many came
-    conflicts: what both had changed since the fork, where ours stayed: ids, and links as "source kind target"
+    conflicts: what both had changed since the fork, where ours stayed: ids, and links as "source kind target"; what
+        a recipe derived is not named, since reflect() derives it anew
     refused: ids of the branch that were not taken because of what was forgotten here
     forgotten: ids that the branch has forgotten and that are still here; forget() them here too, if that is meant
     """
@@ -65,14 +67,30 @@ class _Past:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """A link of the branch.
+
+    gone: whether it was taken away there;  fresh: whether it was made there;  derived: whether by reflect()
+    """
+
+    link: Link
+    gone: bool
+    fresh: bool
+    derived: bool
+
+
 @dataclass(slots=True)
 class _Learned:
-    """What a branch's scope learned since then, and every id it has now where it has forgotten something."""
+    """What a branch's scope learned since then.
+
+    records: with whether reflect() derived them;  left: every id it has now, where it has forgotten something
+    """
 
     head: int = 0
     turns: list[Turn] = field(default_factory=list)
-    records: list[Record] = field(default_factory=list)
-    links: list[tuple[Link, bool]] = field(default_factory=list)
+    records: list[tuple[Record, bool]] = field(default_factory=list)
+    links: list["_Edge"] = field(default_factory=list)
     states: dict[str, tuple[State, _Past]] = field(default_factory=dict)
     left: set[str] | None = None
 
@@ -142,7 +160,10 @@ def _learned(other: SqliteStore, scope: str, since: int, head: int) -> _Learned:
             head=max((row.seq for row in fresh), default=since),
             turns=[turn for row in fresh if _adds(row, "turn") for turn in _turns(connection, key, scope, row, other)],
             records=[
-                record for row in fresh if _adds(row, "record") for record in _records(connection, key, row, other.path)
+                (record, row.verb == _DERIVING)
+                for row in fresh
+                if _adds(row, "record")
+                for record in _records(connection, key, row, other.path)
             ],
             links=list(_links(connection, key, fresh, other.path)),
             states=_states(connection, key, fresh, other.path),
@@ -172,20 +193,23 @@ def _records(connection: apsw.Connection, scope: int, row: Row, path: Path) -> I
         yield replace(record, status="active", retired_at=None, uses=0)
 
 
-def _links(connection: apsw.Connection, scope: int, fresh: list[Row], path: Path) -> Iterator[tuple[Link, bool]]:
-    """(link, whether it was taken away) of those that were added or changed."""
-    touched: set[int] = set()
-    for row in fresh:
+def _links(connection: apsw.Connection, scope: int, log: list[Row], path: Path) -> Iterator[_Edge]:
+    """Those that were added or changed."""
+    told: dict[int, list[Row]] = {}
+    for row in log:
         if row.kind == "link":
-            touched.update(range(row.first, row.last + 1))
-    for seq in sorted(touched):
+            for seq in range(row.first, row.last + 1):
+                told.setdefault(seq, []).append(row)
+    for seq in sorted(told):
         query = f"SELECT {_LINK} FROM link WHERE scope = ? AND seq = ?"
         found: Any = connection.execute(query, (scope, seq)).fetchone()  # Any: SQLite's own types
         if found is None:
             continue
         if not rows.intact(found):
             raise DamagedFile(path, f"link {found[2]!r} -> {found[4]!r} fails its checksum")
-        yield Link(source=found[2], kind=found[3], target=found[4], weight=found[5]), bool(found[6])
+        link = Link(source=found[2], kind=found[3], target=found[4], weight=found[5])
+        fresh, derived = told[seq][0].op == "add", all(row.verb == _DERIVING for row in told[seq])
+        yield _Edge(link, bool(found[6]), fresh, derived)
 
 
 def _states(connection: apsw.Connection, scope: int, fresh: list[Row], path: Path) -> dict[str, tuple[State, _Past]]:
@@ -199,10 +223,10 @@ def _states(connection: apsw.Connection, scope: int, fresh: list[Row], path: Pat
 
 
 def _pasts(log: list[Row]) -> dict[tuple[Kind, int], _Past]:
-    """What the log tells of every item whose state was set."""
+    """What the log tells of every item whose state was set, but for records that reflect() put in or out of the way."""
     found: dict[tuple[Kind, int], _Past] = {}
     for row in log:
-        if row.op != "set" or row.kind not in KINDS:
+        if row.op != "set" or row.kind not in KINDS or (row.kind == "record" and row.verb == _DERIVING):
             continue
         kind: Kind = "turn" if row.kind == "turn" else "record"
         if row.body is None:
@@ -241,7 +265,7 @@ class _Merging:
         pasts = _pasts(self._log)
         turns = self._add_turns(learned.turns, parts, keys)
         records = self._add_records(learned.records)
-        links = sum(self._add_link(link, gone) for link, gone in learned.links)
+        links = sum(self._add_link(edge) for edge in learned.links)
         states = sum(self._set(wanted, *told, pasts) for wanted, told in learned.states.items())
         self._operation.row("merge", "branch", self._since.theirs, learned.head, {"branch": branch})
         return Merged(
@@ -299,18 +323,19 @@ class _Merging:
         self._operation.set_state(kind, seq, before, after, "merged")
         return True
 
-    def _add_records(self, records: Sequence[Record]) -> int:
+    def _add_records(self, records: Sequence[tuple[Record, bool]]) -> int:
         """How many came. One that both have derived stays ours: the next reflect() derives it anew."""
         fresh, revived = [], 0
-        for record in records:
+        for record, derived in records:
             found = self._find(record.id)
             if any(self._find(turn) is None for turn in record.sources) or self._is_buried(record):
                 self._refused.append(record.id)
             elif found is None:
                 fresh.append(record)
+            elif derived:
+                continue
             elif found[0] == "turn" or self._says_else(found[1], record):
-                if not record.recipe:
-                    self._conflicts.append(record.id)
+                self._conflicts.append(record.id)
             else:
                 revived += self._revive("record", found[1])
         record_rows.add(self._connection, self._key, fresh, self._operation)
@@ -324,27 +349,33 @@ class _Merging:
         ours = record_rows.get(self._connection, self._key, seq, self._path)
         return (ours.kind, ours.text, set(ours.sources)) != (record.kind, record.text, set(record.sources))
 
-    def _add_link(self, link: Link, gone: bool) -> bool:
+    def _add_link(self, edge: _Edge) -> bool:
         """Whether it came."""
+        link = edge.link
         query = "SELECT seq, weight, retired FROM link WHERE scope = ? AND source = ? AND kind = ? AND target = ?"
-        edge = (self._key, link.source, link.kind, link.target)
-        found: Any = self._connection.execute(query, edge).fetchone()  # Any: SQLite's own types
+        ends = (self._key, link.source, link.kind, link.target)
+        found: Any = self._connection.execute(query, ends).fetchone()  # Any: SQLite's own types
         if found is None:
-            if gone or self._find(link.source) is None or self._find(link.target) is None:
+            if edge.gone or self._find(link.source) is None or self._find(link.target) is None:
                 return False
             record_rows.add_links(self._connection, self._key, [link], self._operation)
             return True
         seq, weight, retired = found
-        if (weight, bool(retired)) == (link.weight, gone):
+        if (weight, bool(retired)) == (link.weight, edge.gone):
             return False
-        began = next((row.body["before"] for row in self._log if _sets_link(row, seq) and row.body), [weight, retired])
-        if began != [weight, retired]:
-            self._conflicts.append(f"{link.source} {link.kind} {link.target}")
+        again = edge.fresh and retired and not edge.gone
+        if not again and self._changed_link(seq, [weight, retired]):
+            if not edge.derived:
+                self._conflicts.append(f"{link.source} {link.kind} {link.target}")
             return False
         record_rows.set_link(
-            self._connection, self._key, seq, link.weight, retired=int(gone), operation=self._operation
+            self._connection, self._key, seq, link.weight, retired=int(edge.gone), operation=self._operation
         )
         return True
+
+    def _changed_link(self, seq: int, now: list[float]) -> bool:
+        told = (row.body for row in self._log if row.op == "set" and row.kind == "link" and row.first == seq)
+        return next((body["before"] for body in told if body), now) != now
 
     def _set(self, wanted: str, theirs: State, past: _Past, pasts: dict[tuple[Kind, int], _Past]) -> bool:
         """Whether the branch's state of an item came. past: of the branch;  pasts: ours"""
@@ -396,10 +427,6 @@ class _Merging:
             )
             if wanted not in left
         )
-
-
-def _sets_link(row: Row, seq: int) -> bool:
-    return row.op == "set" and row.kind == "link" and row.first == seq
 
 
 def _alike(one: State, other: State) -> bool:
