@@ -10,7 +10,7 @@ from memspan import Memory, Turn, load
 from memspan.text.embed.hashing import Hashing
 from memspan.text.index.fates import Moment
 from memspan.text.index.words import words
-from memspan.text.recall.rank import rank
+from memspan.text.recall.rank import Asked, rank
 
 _WORDS = """
 garden kitchen lisbon porto guitar piano violin doctor nurse bakery flour sugar train ticket museum painting
@@ -73,7 +73,8 @@ def totals(memory, question):
     index.refresh()
     texts = dict(enumerate((turn.text for turn in memory.turns()), start=1))
     vectors = {embedder.name: embedder.embed([question])[0]}
-    ranking = rank(index, question, setting, vectors, lambda units: texts, 10_000, index.view(Moment(0.0)))
+    asked = Asked(question, vectors, {})
+    ranking = rank(index, asked, setting, lambda units: texts, 10_000, index.view(Moment(0.0)))
     return ranking, np.array([entry[0] for entry in ranking.explain(np.arange(1, index.count + 1))])
 
 

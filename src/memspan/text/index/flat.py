@@ -108,6 +108,11 @@ class Flat:
         cosines: Floats = kernels.dots(packed[0], self._byte.view) * (self._scale.view * scale[0])
         return cosines
 
+    def rows(self, units: NDArray[np.int64]) -> Floats:
+        """Windowed vectors of some units, (len(units), dim) float32."""
+        rows: Floats = self._byte.view[units].astype(np.float32) * self._scale.view[units][:, None]
+        return rows
+
     def some(self, query: Floats, units: NDArray[np.int64]) -> Floats:
         """Cosines of some units to a prepared query, (len(units),) float32."""
         cosines: Floats = (self._byte.view[units].astype(np.float32) @ query) * self._scale.view[units]

@@ -4,18 +4,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memspan.core.budget import Budget, Cost
 from memspan.core.protocols import Embedder
 from memspan.core.records import Hit, Recall, Status, Turn
 from memspan.core.tokens import CountTokens
+from memspan.text.extract.standing import advice_seeking
 from memspan.text.index.fates import Moment, View
 from memspan.text.index.marks import SUSPECT
 from memspan.text.index.scope import ScopeIndex
 from memspan.text.recall import confidence, context
+from memspan.text.recall.advice import kind, without
 from memspan.text.recall.context import Note
 from memspan.text.recall.pack import Packer, note_of_turn
-from memspan.text.recall.rank import MAX_QUESTION_CHARS, Ranking, rank
+from memspan.text.recall.rank import MAX_QUESTION_CHARS, Asked, Ranking, rank
 from memspan.text.recall.setting import Setting
 from memspan.text.safety.trust import trust_of
 
@@ -33,10 +36,13 @@ class Answerer:
     ) -> None:
         self.index, self.setting, self.embedders, self.count_tokens = index, setting, embedders, count_tokens
         self._secret = index.store.secret()
+        self._kinds: dict[str, NDArray[np.float32]] = {}
 
     def on(self, index: ScopeIndex) -> "Answerer":
         """The same on another index."""
-        return Answerer(index, self.setting, self.embedders, self.count_tokens)
+        other = Answerer(index, self.setting, self.embedders, self.count_tokens)
+        other._kinds = self._kinds
+        return other
 
     def recall(self, question: str, budget: Budget, limit: int | None, moment: Moment, *, history: bool) -> Recall:
         """What memory has on a question, within the budget, at most `limit` hits, as seen from a moment.
@@ -68,7 +74,17 @@ class Answerer:
         read = read or _Reader(self.index)
         asked = question[:MAX_QUESTION_CHARS]
         vectors = {embedder.name: embedder.embed([asked])[0] for embedder in self.embedders} if self.index.count else {}
-        return rank(self.index, asked, self.setting, vectors, read.texts, max(self.setting.depth, depth), view)
+        sought: dict[str, NDArray[np.float32]] = {}
+        if advice_seeking(asked):
+            sought = {name: without(vector, self._kind(name)) for name, vector in vectors.items()}
+        depth = max(self.setting.depth, depth)
+        return rank(self.index, Asked(asked, vectors, sought), self.setting, read.texts, depth, view)
+
+    def _kind(self, name: str) -> NDArray[np.float32]:
+        """What questions for advice share, in an embedder's vectors; found once."""
+        if name not in self._kinds:
+            self._kinds[name] = kind(next(one for one in self.embedders if one.name == name))
+        return self._kinds[name]
 
     def _candidates(
         self, ranking: Ranking, read: "_Reader", packer: Packer, shown: set[str]
@@ -116,7 +132,6 @@ class Answerer:
             )
             for number, ((unit, turn, tokens), (score, why)) in enumerate(zip(items, explained, strict=True), start=1)
         ]
-
 
     def _heir(self, unit: int, ranking: Ranking, read: "_Reader") -> str:
         """Id of what replaced a unit, empty where nothing did."""

@@ -6,7 +6,7 @@ optimum, where reciprocal-rank fusion loses even to one arm alone when another i
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import exp
 
 import numpy as np
@@ -16,11 +16,12 @@ from memspan.core.records import Arm as Why
 from memspan.text.extract.asked import asked_slots
 from memspan.text.extract.dates import ranges
 from memspan.text.extract.entities import named
-from memspan.text.extract.standing import advice_seeking
 from memspan.text.index.fates import Mask, View
-from memspan.text.index.marks import INSTRUCTION
+from memspan.text.index.flat import Flat
+from memspan.text.index.marks import INSTRUCTION, PREFERENCE
 from memspan.text.index.scope import ScopeIndex
 from memspan.text.index.words import query_words
+from memspan.text.recall.advice import towards
 from memspan.text.recall.newest import LOOKED_AT, newer_first
 from memspan.text.recall.setting import Setting
 
@@ -30,7 +31,20 @@ TextOf = Callable[[Sequence[int]], Mapping[int, str]]
 """Texts of units, by unit."""
 
 MAX_QUESTION_CHARS = 20_000
+_WISHES = INSTRUCTION | PREFERENCE
 _BEHIND = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with its vectors by embedder name, (dim,).
+
+    sought: the same without what all questions for advice share; empty where it asks for none
+    """
+
+    question: str
+    vectors: Mapping[str, Floats]
+    sought: Mapping[str, Floats]
 
 
 @dataclass(slots=True)
@@ -101,31 +115,36 @@ def _ranks(among: Floats, scores: Floats) -> NDArray[np.int64]:
 
 def rank(
     index: ScopeIndex,
-    question: str,
+    asked: Asked,
     setting: Setting,
-    vectors: Mapping[str, Floats],
     text_of: TextOf,
     depth: int,
     view: View,
 ) -> Ranking:
     """Rank the units of a scope for a question.
 
-    vectors: the question's own vector by embedder name, (dim,);  text_of: reads texts;  depth: how many to rank
+    text_of: reads texts;  depth: how many to rank
     view: the moment memory is looked at from; what it does not see is not ranked
     """
     if not index.count:
         return Ranking(np.empty(0, np.int64), np.empty(0, np.float32))
-    question = question[:MAX_QUESTION_CHARS]
-    asked = query_words(question)
-    query = index.lexical.query(asked)
-    dense = {name: (index.flats[name][1], vectors[name]) for name in setting.embedders if vectors[name].any()}
-    prepared = {name: (flat, flat.prepare(vector)) for name, (flat, vector) in dense.items()}
-    near = {name: flat.scan(vector) for name, (flat, vector) in prepared.items()}
+    question = asked.question[:MAX_QUESTION_CHARS]
+    words = query_words(question)
+    query = index.lexical.query(words)
     plain, there = query.plain(), view.mask
     if there is not None:
         plain[~there] = 0
-        for cosines in near.values():
-            cosines[~there] = -1
+    seen = index.count if there is None else int(there.sum())
+    marked = _marked(index, view)
+    wished = marked[(index.marks[marked] & _WISHES) > 0]
+    crowded = len(wished) > setting.crowded * seen and bool(asked.sought)
+    prepared = _prepared(index, asked.sought if crowded else asked.vectors, setting)
+    near = {name: _scan(flat, vector, there) for name, (flat, vector) in prepared.items()}
+    if crowded and near:
+        setting = _dense_alone(setting)
+        for name, (flat, vector) in prepared.items():
+            vector = towards(flat, vector, near[name], setting.feedback_from, setting.feedback)
+            prepared[name], near[name] = (flat, vector), _scan(flat, vector, there)
 
     arms = [_lexical(index, plain, query.exact, list(near.values()), setting, there)]
     arms += [_arm(name, cosines, setting.weights[name], there) for name, cosines in near.items()]
@@ -138,7 +157,7 @@ def rank(
     total[0] = -np.inf  # nobody
     if there is not None:
         total[~there] = -np.inf
-    units = _best(total, min(depth, index.count if there is None else int(there.sum())))
+    units = _best(total, min(depth, seen))
     ranking = _ordered(units, _sum(arms, boosts, units), arms, boosts)
     _bridge(ranking, index, setting, text_of, view)
     _succeed(ranking, index, setting, view)
@@ -146,13 +165,34 @@ def rank(
     nearest = prepared[arms[-1].name] if len(arms) > 1 else None
     if nearest is not None:
         flat, vector = nearest
-        marked = _marked(index, view)
-        _lift(ranking, index, question, setting, lambda some: flat.some(vector, some), marked)
-        ranking.standing = _nearest(
-            index, INSTRUCTION, setting.standing, lambda some: flat.some(vector, some), marked
-        )
-    ranking.idf_sum, ranking.words_known, ranking.words_asked = query.idf_sum, len(query.units), len(asked)
+        pinned = marked[(index.marks[marked] & INSTRUCTION) > 0]
+        ranking.standing = _nearest(pinned, flat.some(vector, pinned), setting.standing)
+        if asked.sought and not crowded:
+            sought = flat.prepare(asked.sought[arms[-1].name])
+            _lift(ranking, _nearest(wished, flat.some(sought, wished), setting.lifted), setting.lift_to)
+    ranking.idf_sum, ranking.words_known, ranking.words_asked = query.idf_sum, len(query.units), len(words)
     return ranking
+
+
+def _prepared(index: ScopeIndex, vectors: Mapping[str, Floats], setting: Setting) -> dict[str, tuple[Flat, Floats]]:
+    """The planes that know a word of the question, and the question as each compares it."""
+    planes = {name: index.flats[name][1] for name in setting.embedders if vectors[name].any()}
+    return {name: (flat, flat.prepare(vectors[name])) for name, flat in planes.items()}
+
+
+def _scan(flat: Flat, vector: Floats, there: Mask | None) -> Floats:
+    """Cosines of all units; -1 of what is not seen."""
+    cosines = flat.scan(vector)
+    if there is not None:
+        cosines[~there] = -1
+    return cosines
+
+
+def _dense_alone(setting: Setting) -> Setting:
+    """The setting with the words' share given to the dense arms."""
+    rest = 1 - setting.weights["lexical"]
+    weights = {name: weight / rest for name, weight in setting.weights.items()}
+    return replace(setting, weights=weights | {"lexical": 0.0})
 
 
 def _lexical(
@@ -296,24 +336,12 @@ def _marked(index: ScopeIndex, view: View) -> Units:
     return np.setdiff1d(marked, gone) if gone else marked
 
 
-def _lift(
-    ranking: Ranking,
-    index: ScopeIndex,
-    question: str,
-    setting: Setting,
-    cosine: Callable[[Units], Floats],
-    marked: Units,
-) -> None:
-    """Bring the nearest preferences near the top of an advice-seeking question."""
-    if not 0 < len(marked) <= setting.crowded * index.count or not advice_seeking(question):
-        return
-    lifted = [
-        unit
-        for unit in _nearest(index, 0xFF, setting.lifted, cosine, marked)
-        if unit not in ranking.units[: setting.lift_to - 1].tolist()
-    ]
+def _lift(ranking: Ranking, preferences: Sequence[int], place: int) -> None:
+    """Bring the preferences nearest to what is sought up to a place, counted from 1, where they are not before it."""
+    before = ranking.units[: place - 1].tolist()
+    lifted = [unit for unit in preferences if unit not in before]
     order = [unit for unit in ranking.units.tolist() if unit not in lifted]
-    order[setting.lift_to - 1 : setting.lift_to - 1] = lifted
+    order[place - 1 : place - 1] = lifted
     scores = dict(zip(ranking.units.tolist(), ranking.scores.tolist(), strict=True))
     floor = float(ranking.scores[-1])
     ranking.lifted = lifted
@@ -321,10 +349,6 @@ def _lift(
     ranking.scores = np.array([scores.get(unit, floor) for unit in order], np.float32)
 
 
-def _nearest(
-    index: ScopeIndex, mark: int, most: int, cosine: Callable[[Units], Floats], marked: Units
-) -> list[int]:
-    """The user turns with a mark that are nearest to the question, nearest first; ties newest first."""
-    marked = marked[(index.marks[marked] & mark) > 0]
-    cosines = cosine(marked)
-    return [int(unit) for unit in marked[np.lexsort((-marked, -cosines))][:most]]
+def _nearest(units: Units, cosines: Floats, most: int) -> list[int]:
+    """The units with the highest cosines, nearest first; ties newest first."""
+    return [int(unit) for unit in units[np.lexsort((-units, -cosines))][:most]]

@@ -21,7 +21,9 @@ class Setting:
     asked: for a unit that states a value of the very thing the question asks for
     superseded: taken from a unit that no longer holds
     candidates: how many the lexical and each dense arm fetch;  depth: how many are ranked to the end
-    lifted: how many preferences an advice-seeking question lifts to rank lift_to;  crowded: not past this share
+    lifted: how many preferences an advice-seeking question lifts to rank lift_to
+    crowded: past this share of preferences none is lifted: such a question is then ranked by the dense arms alone,
+        moved by `feedback` towards the `feedback_from` nearest
     standing: at most so many standing instructions are shown, within standing_tokens [tokens] and standing_share
         of the budget
     dear_tokens, dear_share: a unit costing more than the larger of the two (share of the budget) is skipped in packing
@@ -42,7 +44,9 @@ class Setting:
     lifted: int = 2
     lift_to: int = 6
     crowded: float = 0.2
-    standing: int = 4
+    feedback: float = 0.35
+    feedback_from: int = 5
+    standing: int = 8
     standing_tokens: int = 120
     standing_share: float = 0.2
     dear_tokens: int = 160
