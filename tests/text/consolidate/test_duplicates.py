@@ -54,6 +54,7 @@ def test_the_same_words_are_duplicates_and_the_newest_is_kept(older, newer):
         (LONG, LONG.replace("bakery", "Anna bakery")),
         (LONG, LONG.replace("bus stops", "bus no longer stops")),
         (LONG.replace("small", "really small"), LONG),
+        ("My sister paints boats in Porto.", "My sister paints boats in Porto with friends."),
         ("我的妹妹住在波尔图附近的河边。", "我的妹妹不住在波尔图附近的河边。"),
         ("Ich trage gerne grüne Schuhe beim Wandern, Laufen, Klettern, Tanzen, Kochen und Lesen daheim.",) * 2,
     ],

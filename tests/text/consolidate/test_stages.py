@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.text.consolidate.talk import conversations, talk
+from tests.text.consolidate.talk import MAY_8, conversations, talk
 
+from memspan import Turn
 from memspan.text.consolidate.derived import CITED, Basis, Derived, lines_in
 from memspan.text.consolidate.entities import entities
 from memspan.text.consolidate.episodes import episodes
@@ -49,17 +51,43 @@ def test_every_record_cites_turns_that_are_there(stage, turns):
             assert set(line.text.removesuffix(" …").split()) <= set(texts[line.turn].split())
 
 
+def _strangers(turns, records):
+    """Words of records that none of their sources holds, and that are not ours."""
+    by_id = {turn.id: turn for turn in turns}
+    for record in records:
+        cited = [by_id[source] for source in record.sources]
+        there = {word for turn in cited for word in re.findall(r"\w+", f"{turn.text} {turn.speaker} {turn.role}")}
+        held = [record.text, *record.keys, *record.entities, *record.payload.get("about", ())]
+        yield from set(re.findall(r"\w+", OURS.sub(" ", " ".join(held)))) - there
+
+
 @stages
 @few
 @given(turns=conversations())
 def test_a_record_holds_no_word_that_its_sources_lack(stage, turns):
     """So whoever drops the records that cite a forgotten turn drops all of it."""
-    by_id = {turn.id: turn for turn in turns}
-    for record in stage(turns, BASIS).records:
-        cited = [by_id[source] for source in record.sources]
-        given_words = {word for turn in cited for word in re.findall(r"\w+", f"{turn.text} {turn.speaker} {turn.role}")}
-        held = [record.text, *record.keys, *record.entities, *record.payload.get("about", ())]
-        assert set(re.findall(r"\w+", OURS.sub(" ", " ".join(held)))) <= given_words
+    assert list(_strangers(turns, stage(turns, BASIS).records)) == []
+
+
+@stages
+def test_a_record_of_many_turns_holds_no_word_that_its_sources_lack(stage):
+    """Where not all turns can be cited, what is not cited is not told, in the title neither."""
+    chance = Random(1)
+    letters = "bcdfghklmnprst"
+    vocabulary = ["".join(chance.choice(part) for part in (letters, "aeiou") * 3) for _ in range(2000)]
+    turns = [
+        Turn(
+            f"I saw {' '.join(chance.sample(vocabulary, 12))} with Anna and {chance.choice(vocabulary).title()}.",
+            speaker=chance.choice(["Ana", "Ben", chance.choice(vocabulary)]),
+            session=f"s{n // 50}",
+            at=MAY_8 + 600.0 * n,
+            id=f"t{n}",
+        )
+        for n in range(600)
+    ]
+    derived = stage(turns, BASIS)
+    assert list(_strangers(turns, derived.records)) == []
+    assert all(len(record.sources) <= CITED for record in derived.records)
 
 
 @stages
@@ -130,3 +158,15 @@ def test_nothing_derived_is_trusted_more_than_its_least_source(stage, turns):
     derived = stage(turns, Basis(scope="s", trust=lambda turn: trust[turn.id]))
     for record in derived.records:
         assert record.trust <= min(trust[source] for source in record.sources)
+
+
+@stages
+@few
+@given(turns=conversations(), chance=st.randoms(use_true_random=False))
+def test_the_order_in_which_sessions_came_does_not_matter(stage, turns, chance):
+    """Also where all turns of a conversation carry its one time."""
+    at = [replace(turn, at=MAY_8 if turn.session == "a" else turn.at and MAY_8 + 9) for turn in turns]
+    sessions = [[turn for turn in at if turn.session == name] for name in ("a", "b", "")]
+    straight = [turn for session in sessions for turn in session]
+    chance.shuffle(sessions)
+    assert stage([turn for session in sessions for turn in session], BASIS) == stage(straight, BASIS)

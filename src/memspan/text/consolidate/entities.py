@@ -1,9 +1,8 @@
 """Entities: everything said of a name, in sentences that were said.
 
-A name is a run of capitalised words that stands capitalised inside a sentence somewhere, or a speaker's name; it
-becomes an entity once two turns say it; what only an assistant says is none. What a speaker says of themselves is said
-of them. Names are compared by their letters only: case and possessive are one name; "Dr. Smith" and "Smith", or a
-full name and its first name, stay two records joined by a link. No claim in a text ("Bob is also known as Alice")
+A name becomes an entity once two turns say it (naming.py says what a name is); what a speaker says of themselves is
+said of them. Names are compared by their letters only: case and possessive are one name; "Dr. Smith" and "Smith", or
+a full name and its first name, stay two records joined by a link. No claim in a text ("Bob is also known as Alice")
 joins anything, so nobody can talk two persons into one.
 Links go from episodes to entities, not from entities to turns: a record's sources say that already.
 """
@@ -29,7 +28,7 @@ from memspan.text.consolidate.derived import (
     who,
     written,
 )
-from memspan.text.consolidate.naming import READ_CHARS, names_among, names_said, plain
+from memspan.text.consolidate.naming import naming, plain
 from memspan.text.consolidate.summarise import choose, lines_of
 
 KIND = "entity"
@@ -39,7 +38,6 @@ TITLE_WEIGHT = 0.9
 FIRST_NAME_WEIGHT = 0.8
 _MOST_KEYS = 8
 _FIRST_PERSON = re.compile(r"\b(?:I|my|me|mine|we|our)\b", re.IGNORECASE)
-_SMALL_WORD = re.compile(r"\b[a-z]\w+")
 _HONORIFIC = re.compile(r"(?:dr|mr|mrs|ms|miss|prof|professor|doctor)\.? (?=\w)")
 
 
@@ -78,37 +76,26 @@ def entities(turns: Sequence[Turn], episodes: Sequence[Record], basis: Basis) ->
 def gather(turns: Sequence[Turn]) -> dict[str, Entity]:
     """The entities of turns by their key, sorted by it."""
     ordered = in_order(turns)
-    speakers = {turn.id: plain(turn.speaker) for turn in ordered if turn.speaker.lower() not in ("", *ROLES)}
-    known = _known(ordered) | set(speakers.values())
+    speakers = {turn.id: turn.speaker for turn in ordered if turn.speaker.lower() not in ("", *ROLES)}
     found: dict[str, Entity] = {}
-    for turn in ordered:
-        for key, form in names_among(turn.text, known):
+    for turn, names in zip(ordered, naming(ordered, sorted(set(speakers.values()))), strict=True):
+        for key, form in names.items():
             entity = found.setdefault(key, Entity(key))
             entity.forms[form] += 1
             entity.turns[turn.id] = turn
             entity.named.add(turn.id)
-        if speaker := speakers.get(turn.id):
-            entity = found.setdefault(speaker, Entity(speaker))
+        if key := plain(speakers.get(turn.id, "")):
+            entity = found.setdefault(key, Entity(key))
             entity.forms[who(turn)] += 1
             entity.turns[turn.id] = turn
             entity.spoken.add(turn.id)
     return {key: found[key] for key in sorted(found) if len(found[key].turns) >= ENOUGH_TURNS}
 
 
-def _known(turns: Sequence[Turn]) -> set[str]:
-    """Keys that are names. An assistant's turn is no witness: its headings are capitalised too. A single word must
-    stand inside a sentence, and more often with a capital than without.
-    """
-    texts = [turn.text for turn in turns if turn.role != "assistant"]
-    names = [name for text in texts for name in names_said(text)]
-    inside = Counter(name.key for name in names if name.sure)
-    small = Counter(word for text in texts for word in _SMALL_WORD.findall(text, 0, READ_CHARS) if word in inside)
-    return {key for key, count in inside.items() if count > small[key]} | {n.key for n in names if " " in n.key}
-
-
 def _record(key: str, of: str, entity: Entity, basis: Basis, lines: dict[str, list[Line]]) -> Record:
     turns = list(entity.turns.values())
-    about = [line for turn in turns for line in _lines(turn, entity, lines)]
+    forms = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, entity.forms))})(?!\w)")
+    about = [line for turn in turns for line in _lines(turn, entity, forms, lines)]
     said = choose(about, TOKENS)
     cited = _cited([line.turn for line in said], turns)
     first, last = span(turn.at for turn in turns)
@@ -135,7 +122,7 @@ def _record(key: str, of: str, entity: Entity, basis: Basis, lines: dict[str, li
     )
 
 
-def _lines(turn: Turn, entity: Entity, lines: dict[str, list[Line]]) -> list[Line]:
+def _lines(turn: Turn, entity: Entity, forms: re.Pattern[str], lines: dict[str, list[Line]]) -> list[Line]:
     """Sentences of a turn that are about the entity: they name it, or it says "I" in them."""
     if turn.id not in lines:
         lines[turn.id] = lines_of(turn)
@@ -143,12 +130,8 @@ def _lines(turn: Turn, entity: Entity, lines: dict[str, list[Line]]) -> list[Lin
     return [
         line
         for line in lines[turn.id]
-        if (own and _FIRST_PERSON.search(line.text)) or (turn.id in entity.named and _names(line.text, entity))
+        if (own and _FIRST_PERSON.search(line.text)) or (turn.id in entity.named and forms.search(line.text))
     ]
-
-
-def _names(sentence: str, entity: Entity) -> bool:
-    return any(form in sentence for form in entity.forms)
 
 
 def _cited(shown_turns: Sequence[str], turns: Sequence[Turn]) -> tuple[str, ...]:

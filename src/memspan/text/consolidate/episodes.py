@@ -49,14 +49,13 @@ def episodes(turns: Sequence[Turn], basis: Basis, *, tokens: int = 160) -> Deriv
 
 
 def groups(turns: Sequence[Turn]) -> Iterator[tuple[str, list[Turn]]]:
-    """(key, turns) of each episode, in order of time."""
+    """(key, turns) of each episode; those of a session follow one another in order of time."""
     sessions: dict[str, list[Turn]] = {}
     for turn in in_order(turns):
         sessions.setdefault(turn.session, []).append(turn)
-    runs = [run for session, held in sessions.items() for run in _runs(session, held)]
-    place = {turn.id: number for number, turn in enumerate(in_order(turns))}
-    for run in sorted(runs, key=lambda run: place[run[0].id]):
-        yield f"{run[0].session}/{run[0].id}", run
+    for session, held in sessions.items():
+        for run in _runs(session, held):
+            yield f"{session}/{run[0].id}", run
 
 
 def _runs(session: str, turns: list[Turn]) -> Iterator[list[Turn]]:

@@ -87,9 +87,9 @@ def _frame() -> frozenset[str]:
 
 def _settle(wishes: Sequence[_Wish]) -> None:
     """Give each wish that a newer one replaces or repeats its heir, the first such one."""
-    holding: dict[tuple[str, str, str], list[_Wish]] = {}
+    holding: dict[tuple[str, str], list[_Wish]] = {}
     for wish in wishes:
-        topics = [(wish.kind, who(wish.turn), stem) for stem in sorted(wish.about)]
+        topics = [(who(wish.turn), stem) for stem in sorted(wish.about)]
         for topic in topics:
             for older in holding.get(topic, ()):
                 if older.heir is None and _takes_over(wish, older):
