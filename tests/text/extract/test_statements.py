@@ -48,6 +48,8 @@ SAID = [
     ("Bob Stone lives in Rome.", ("bob stone", "residence", "rome")),
     ("I work at Acme, in sales.", ("alice", "employer", "acme")),
     ("I started a new job at Initech on Monday.", ("alice", "employer", "initech")),
+    ("My budget is now $700, can you find me a phone?", ("alice", "budget", "700")),
+    ("My monthly budget is $2,650, but I'm not sure if that will do.", ("alice", "monthly budget", "2,650")),
     ("I'm 31 now.", ("alice", "age", "31")),
 ]
 
@@ -95,6 +97,9 @@ NOTHING = [
     "My old address is 5 Elm Street.",
     "My first job was a paper round.",
     "Is my address 5 Elm Street?",
+    "My budget is $700 if I sell the car.",
+    "My address is 5 Elm Street?",
+    "What if, say, my budget is $700, is it enough?",
     "If my address is 5 Elm Street, write there.",
     "Maybe my budget is 900.",
     "I moved to Canada when I was 12.",

@@ -69,7 +69,7 @@ _CLAUSE = re.compile(
 _LEADING = re.compile(
     r"^(?:(?:the (?:city|country|town|continent) of|now|currently|actually|definitely|probably|still|officially|called"
     r"|named|on|at|by|around|about|the|a|an"
-    r"|roughly|approximately|(?:set|scheduled|limited|down|up|moved|reduced) (?:for|to|at)|due|estimated at) )+"
+    r"|roughly|approximately|(?:set|fixed|scheduled|limited|down|up|moved|reduced) (?:for|to|at)|due|estimated at) )+"
 )
 _TRAILING = re.compile(
     r"(?: (?:now|currently|these days|any ?more|any longer|at the moment|right now|again|too|as well|today|at present"

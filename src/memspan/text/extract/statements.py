@@ -45,6 +45,11 @@ _OPENER = re.compile(
     r"(?:[,:!.…—-]+|) +(?:that )?){1,4}",
     _ANY,
 )
+_ASKS = re.compile(
+    r", (?:so |and |but )?(?:can|could|will|would|should|how|what|is|are|do|does|did|any|which|where|when|who|why)\b",
+    _ANY,
+)
+_FIRST_PART = re.compile(r",(?!\d)")
 _UNSURE = re.compile(r"\b(?:if|unless|whether|suppose|imagine|pretend|i wish|i hope|maybe|might|could|would)\b", _ANY)
 _CORRECTION = re.compile(
     r"\b(?:correction\b|i was wrong|i(?:['’]ve| have)? misspoke|my mistake|i meant\b|i mis(?:remember|stat|read|typ)"
@@ -252,10 +257,13 @@ def _number(text: str) -> int:
 
 
 def _sentences(text: str) -> Iterator[str]:
-    """The first sentences that state something: no questions, no hypotheses; without what merely opens them."""
+    """The first sentences that state something, without what opens them or asks about it; no hypotheses."""
     for sentence in _SENTENCE.split(text.strip())[:MAX_SENTENCES]:
         bare = _OPENER.sub("", sentence, count=1) if _OPENER.match(sentence) else sentence
-        if bare.strip() and not bare.rstrip("\"'”’) ").endswith("?") and _UNSURE.search(bare) is None:
+        if bare.rstrip("\"'”’) ").endswith("?"):
+            asks = _ASKS.search(bare)
+            bare = bare[: asks.start()] if asks else ""
+        if bare.strip() and _UNSURE.search(_FIRST_PART.split(bare, maxsplit=1)[0]) is None:
             yield bare
 
 
