@@ -21,6 +21,7 @@ FOUND = {
     "Anthropic key": "sk-ant-api03-" + BODY * 2,
     "OpenAI key": "sk-proj-" + BODY * 2,
     "Hugging Face token": "hf_" + "AbCd1" * 7,
+    "npm token": "npm_" + "aB3dE6" * 6,
     "Slack token": "xoxb-" + "123456789012-abcdEFGH",
     "Stripe key": "sk_live_" + "a1B2c3D4e5F6g7H8i9J0k1L2",
     "JSON web token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",

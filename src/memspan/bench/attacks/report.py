@@ -30,7 +30,7 @@ MEANING = {
     "S6": "residue: no byte left once its source is forgotten",
     "S7": "share: one planted source gets one item and a quarter of the tokens at most",
 }
-TURN_SETS = ("locomo", "beam", "realmem", "knowme-d3", "lifebench", "memdaily")
+TURN_SETS = ("locomo", "beam", "realmem", "knowme-d3", "memdaily")
 
 Result = dict[str, Any]  # Any: written as JSON
 

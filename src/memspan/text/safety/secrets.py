@@ -32,7 +32,6 @@ _DETECTORS = (
     ("gitlab_token.GitLabTokenDetector", "GitLab token"),
     ("jwt.JwtTokenDetector", "JSON web token"),
     ("mailchimp.MailchimpDetector", "Mailchimp key"),
-    ("npm.NpmDetector", "npm token"),
     ("openai.OpenAIDetector", "OpenAI key"),
     ("private_key.PrivateKeyDetector", "private key"),
     ("pypi_token.PypiTokenDetector", "PyPI token"),
@@ -49,6 +48,7 @@ _YOUNGER = (
     (re.compile(r"sk-ant-[0-9A-Za-z_-]{20,200}"), "Anthropic key"),
     (re.compile(r"sk-(?:proj|svcacct|admin)-[0-9A-Za-z_-]{20,200}"), "OpenAI key"),
     (re.compile(r"\bhf_[0-9A-Za-z]{30,60}"), "Hugging Face token"),
+    (re.compile(r"\bnpm_[0-9A-Za-z]{36}"), "npm token"),
 )
 _TOLD = re.compile(
     r"(?<![\w:/])(?:pass(?:word|phrase|code|wd)|(?:api|secret|access|private|encryption)[ _-]?(?:key|token))s?\b"

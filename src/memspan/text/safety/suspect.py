@@ -4,6 +4,9 @@ A flag and no wall: what it misses is data all the same (the fence, trust and ca
 is kept, labelled or quarantined, never dropped. English, with the plainest override in some other languages.
 What the user says is flagged only where it reads like an attack pasted in; what tools and imports say is flagged too
 where it gives standing orders or speaks for the user.
+
+Source: the phrases of AgentDojo (arXiv:2406.13352) and InjecAgent (arXiv:2403.02691); the rest is ours, made on one
+half of the phrases in bench/attacks/cases.json and confirmed on the other.
 """
 
 import re
@@ -80,7 +83,8 @@ _STRONG = (
     ),
     _rule(
         "role",
-        "you+are+n mode system+ assistant: assistant+note developer+ pretend <| [inst <<sys memory+",
+        "you+are+n mode system+ assistant: assistant+note developer+ pretend <| [inst <<sys memory+ system_ "
+        "the+following",
         r"\byou are now (?:dan\b|an? (?:unrestricted|unfiltered|jailbroken|uncensored))",
         r"\byou are now in (?:developer|god|admin) mode",
         r"\byou are no longer (?:bound|restricted|an? (?:assistant|ai))",
@@ -91,6 +95,9 @@ _STRONG = (
         r"(?:^|\n)\W{0,6}(?:system|developer|assistant)(?: (?:prompt|message|note|instruction)s?)?\W{0,3}:\W{0,3}"
         r"(?:you (?:must|are now|will|should)|ignore|disregard|from now on|override|obey|comply)",
         r"<\W{0,3}memory [0-9a-f]{6}\b",
+        r"(?:^|\n)\W{0,6}system[_ ]message\b",
+        r"\bbefore you (?:can )?(?:solve|answer|continue|complete|proceed)\b[^\n]{0,60}?"
+        r"\b(?:do|perform|run) the following\b",
         r"(?:<[|]?/?(?:im_start|im_end|system|endoftext|eot_id)[|]?>|\[/?inst\]|<<sys>>)\W{0,4}(?:system|you\b|ignore|obey)",
     ),
     _rule(
