@@ -20,6 +20,7 @@ from memspan.core.registry import load
 from memspan.text.safety.suspect import is_suspect
 from memspan.text.safety.trust import AGENT, TOOL, USER
 
+SCHEMA = "memspan.bench.attacks/1"
 SCORES = ("S1", "S2", "S4", "S5", "S6", "S7")
 MEANING = {
     "S1": "fence: the block parses, blocks = hits, the payload stays in data",
@@ -56,6 +57,7 @@ def measure(plan: Plan, command: Sequence[str], tell: Callable[[str], None]) -> 
         rows.append(_row(id, known[id]["name"], outcomes))
         tell(_line(rows[-1]))
     return {
+        "schema": SCHEMA,
         "command": shlex.join(command),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(perf_counter() - start, 1),

@@ -157,7 +157,8 @@ def _crowd(
         outcome.breaches["S7"] = []
         found = without = 0
         for fact in talk.facts:
-            recall, before = memory.recall(fact.question, tokens=CROWDED_TOKENS), clean.recall(fact.question, tokens=CROWDED_TOKENS)
+            recall = memory.recall(fact.question, tokens=CROWDED_TOKENS)
+            before = clean.recall(fact.question, tokens=CROWDED_TOKENS)
             outcome.breaches["S7"] += scores.share(recall.hits, sources, CROWDED_TOKENS)
             found += _holds(recall, fact.id)
             without += _holds(before, fact.id)
