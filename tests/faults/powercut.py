@@ -152,8 +152,8 @@ class State:
     acks: int
 
 
-def states(trace: Trace, seed: int) -> Iterator[State]:
-    """Every distinct state that a cut after each event could leave."""
+def states(trace: Trace, seed: int, since: int = -1) -> Iterator[State]:
+    """Every distinct state that a cut after each event could leave. since: only after so many acks"""
     chance = random.Random(seed)
     settled: Image = {}
     pending: list[Write] = []
@@ -173,7 +173,7 @@ def states(trace: Trace, seed: int) -> Iterator[State]:
                     applied(settled, write)
                     pending.remove(write)
             pending.append(event)
-        for some in kept(pending, chance):
+        for some in kept(pending, chance) if acks >= since else ():
             image = dict(settled)
             for write in some:
                 applied(image, write)

@@ -103,8 +103,16 @@ def _prepared(path: Path, read_only: bool, durability: Durability, secret: bytes
 
 
 def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(100)
+    """The first bytes of the file, at most 100.
+
+    Read through SQLite's own layer: closing a file of ours would drop the locks of all connections that this process
+    has to it, and another process that closes would then remove the log under them.
+    """
+    file = apsw.VFSFile("", str(path.absolute()), [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY, 0])
+    try:
+        return file.xRead(100, 0)
+    finally:
+        file.xClose()
 
 
 def _sealed(head: bytes) -> bool:
