@@ -10,14 +10,16 @@ English only; another language finds nothing. A sentence is read up to 250 chara
 """
 
 import re
+from functools import lru_cache
 
 MAX_SENTENCE_CHARS = 250
 ENOUGH = 2
 
 _FLAGS = re.IGNORECASE | re.ASCII
-_SENTENCE = re.compile(
-    r"(?<=[.!?;])\s+|(?<!say:)(?<!says:)(?<!said:)(?<=:)\s+|\n+|\s[-–—]+\s|,? (?:so|but)(?: please)?,? (?=please"
-    r"|leave|keep|use|don|do not|never|no |skip|avoid"
+_SENTENCE = re.compile(r"[.!?;:]\s+|\n| [-–—]+ ")
+_SAID = re.compile(r"\b(?:say|says|said): ")
+_CLAUSE = re.compile(
+    r",? (?:so|but)(?: please)?,? (?=please|leave|keep|use|don|do not|never|no |skip|avoid"
     r"|describe|adapt|flag|bear|mind|make|write|give|answer)",
     _FLAGS,
 )
@@ -62,7 +64,7 @@ _TO_YOU = re.compile(
     r"|it(?:['’]s| is|['’]d be| would be) (?:\w{1,12} )?(?:great|nice|good|helpful|important|better|best|lovely|kind"
     r"|useful|easier|essential|crucial)\b.{0,30}(?:\b(?:if|when) (?:you|your)\b|to me\b)|what (?:helps"
     r"|works(?: best)? for|suits) me\b"
-    r"|(?:my|our|a|new|the|one) (?:\w{1,12} ){0,2}rule\b|(?:\w{1,20} ){1,4}(?:is|are) off(?:[- ]limits| the table)\b"
+    r"|(?:my|our|a|new|the|one) (?:\w{1,12} ){0,2}rule\b"
     r"|we agreed (?:that you|on)\b|my pronouns are\b|my name is (?:spelled|spelt|pronounced|written)\b)",
     _FLAGS,
 )
@@ -195,6 +197,7 @@ _TASK = re.compile(
     _FLAGS,
 )
 _QUOTED = re.compile(r"[\"“][^\"“”]{16,}(?:[\"”]|$)")
+_OFF = re.compile(r"(?:\w{1,20} ){1,4}(?:is|are) off(?:[- ]limits| the table)\b", _FLAGS)
 _NAMED = re.compile(
     r"(?:(?:hey|hi|hello|dear|sure|ok|okay|no worries|thanks|yeah)[ ,]{1,2})?(?!(?:Please|Also|And|So|Ok|Okay|Just"
     r"|Hey|Oh|Kindly"
@@ -221,6 +224,7 @@ _ONCE = re.compile(
 )
 
 
+@lru_cache(maxsize=16)  # a turn is asked about twice in a row: is it an instruction, is it a preference
 def holds_on(text: str) -> bool:
     """Whether a sentence of the text tells whoever answers how to do so from now on.
 
@@ -229,7 +233,9 @@ def holds_on(text: str) -> bool:
     """
     if _NAMED.match(text):
         return False
-    own = _QUOTED.sub(" ", text)
+    own = _SAID.sub("says ", _QUOTED.sub(" ", text))
+    if " so" in own or " but" in own:
+        own = _CLAUSE.sub("\n", own)
     return any(_points(sentence) >= ENOUGH for sentence in _SENTENCE.split(own) if sentence)
 
 
@@ -241,7 +247,8 @@ def _points(sentence: str) -> int:
     if _IDLE.match(sentence, start):
         return 0
     ahead = _CASE.match(sentence, start)
-    if not (_TO_YOU.match(sentence, start) or (ahead and _TO_YOU.match(sentence, ahead.end()))):
+    addressed = _TO_YOU.match(sentence, start) or (" off" in sentence and _OFF.match(sentence, start))
+    if not (addressed or (ahead and _TO_YOU.match(sentence, ahead.end()))):
         return 0
     points = 2 * sum(bool(cue.search(sentence)) for cue in (_ONWARD, _NAMING, _WATCHING)) + bool(ahead)
     points += 2 * bool(_FORBIDS.match(sentence, ahead.end() if ahead else start))
