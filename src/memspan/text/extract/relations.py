@@ -35,6 +35,9 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
+HEADS = frozenset(_SORTS)
+"""The last words of relations with one value, but for what is somebody's favourite or default."""
+
 _ONE_WORD = _set("password passcode passphrase username handle login email mail url domain hostname branch")
 _CHOSEN = _set("favourite default")
 _MANY = _set(
@@ -52,6 +55,8 @@ _SPELLINGS = {
     "color": "colour",
     "e-mail": "email",
 }
+HINTS = HEADS | _CHOSEN | _set("favorite preferred go-to color e-mail")
+"""One of these words is in every text that names such a relation."""
 _NO_VALUE = _set(
     """
     it that this there here so very too really quite pretty always going getting being just all not never what how
