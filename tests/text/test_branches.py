@@ -13,7 +13,7 @@ import pytest
 
 from memspan import Change, Link, Memory, Patch, Record, Turn, load
 from memspan.core.errors import ReadOnlyStore, StoreError, UsageError, WrongKey
-from memspan.text import branches
+from memspan.text import branches, merging
 
 
 class Ticking:
@@ -215,13 +215,15 @@ def test_a_merge_is_one_operation_and_can_be_taken_back(memory, branch):
     """States are what they were, what came is out of the way; merging once more brings it again."""
     old = branch.recall("the kettle").hits[0].id
     new = branch.correct(old, "The kettle is blue.")
+    branch.apply([Change("add", Link(source=new, target=old, kind="about"))])
     path = branch._store.path
     memory.merge(path)
-    assert memory.undo().verb == "merge"
+    assert memory.undo().verb == "merge" and memory.links() == []
     assert shown(memory, "kettle")[0] == "The kettle is green." and "The kettle is blue." not in shown(memory, "kettle")
     assert memory.recall("kettle").hits[0].status == "active"
-    assert memory.merge(path).turns == 1
-    assert memory.recall("kettle").hits[0].id == new
+    merged = memory.merge(path)
+    assert (merged.turns, merged.links, merged.conflicts) == (1, 1, ())
+    assert memory.recall("kettle").hits[0].id == new and memory.links() == branch.links()
 
 
 def test_where_both_changed_something_ours_stays(memory, branch):
@@ -269,6 +271,16 @@ def test_what_was_forgotten_here_does_not_come_back(memory, branch):
     memory.close()
     raw = b"".join(file.read_bytes() for file in memory._store.path.parent.glob("m.mem*"))
     assert b"kettle" not in raw and b"KETTLE" not in raw and b"blue one" not in raw
+
+
+def test_a_record_that_was_forgotten_here_does_not_come_back(memory, branch):
+    """Under another id, of turns that are still here, its words are refused all the same."""
+    dogs = memory.recall("dogs").hits[0].id
+    for one, name in ((memory, "here"), (branch, "there")):
+        one.apply([Change("add", Record(id=name, kind="fact", text="Bo is afraid of cats.", sources=(dogs,)))])
+    memory.forget("here")
+    merged = memory.merge(branch._store.path)
+    assert (merged.records, merged.refused) == (0, ("there",)) and memory.records() == []
 
 
 def test_what_was_forgotten_there_is_named_and_stays(memory, branch):
@@ -410,6 +422,40 @@ def test_both_reflect_and_the_next_reflection_settles_it(memory, branch):
             memory.undo(merged.operation)
             memory.reflect()
     assert memory.check().ok
+
+
+def test_what_reflection_put_out_of_the_way_is_no_conflict(memory, branch):
+    """Each file's own reflection decides of what it derived; what somebody did to it stays."""
+    for number in range(4):
+        said(memory, f"Ann painted the fence number {number}.", session="fences", at=60.0 * number)
+    memory.reflect()
+    with opened(memory.branch("other")) as there:
+        (episode,) = (record for record in memory.records("episode") if "fence" in record.text)
+        memory.pin(episode.id)
+        for turn in list(there.turns(session="fences")):
+            there.archive(turn.id)
+        assert there.reflect().retired
+        merged = memory.merge(there._store.path)
+    assert (merged.states, merged.conflicts) == (4, ())
+    assert memory._store.item("a", episode.id)[1].pinned and memory.reflect().retired
+
+
+def test_a_merge_that_was_overtaken_looks_again(memory, branch, monkeypatch):
+    """Another process merged the same branch while this one was still reading it: uses are not counted twice."""
+    told = said(branch, "The boat is called Marlin.")
+    branch.used([told])
+    path, derive, calls = branch._store.path, merging.derive, []
+
+    def overtaken(*args):
+        calls.append(args)
+        if len(calls) == 1:
+            with opened(memory._store.path) as other:
+                assert other.merge(path).turns == 1
+        return derive(*args)
+
+    monkeypatch.setattr(merging, "derive", overtaken)
+    assert memory.merge(path).operation == 0 and len(calls) == 3
+    assert memory._store.item("a", told)[1].uses == 1
 
 
 def test_a_damaged_branch_changes_nothing(memory, branch):
