@@ -151,10 +151,19 @@ class View:
         """Whether the unit is there at this moment."""
         return self.mask is None or bool(self.mask[unit])
 
-    def told(self, units: Iterable[int]) -> list[int]:
+    @property
+    def eventful(self) -> bool:
+        """Whether anything has become of any unit, or any states something."""
+        return bool(self._states or self._fates.slot_of)
+
+    def told(self, units: Sequence[int]) -> list[int]:
         """Those of the units of which anything is known to have become, or that state something."""
         states, slots = self._states, self._fates.slot_of
-        return [unit for unit in units if unit in states or unit in slots] if states or slots else []
+        if not self.eventful:
+            return []
+        if len(units) > len(states) + len(slots):
+            return sorted((states.keys() | slots.keys()).intersection(units))
+        return [unit for unit in units if unit in states or unit in slots]
 
     def heir(self, unit: int) -> int:
         """The unit that holds instead of this one at this moment, itself where it holds, 0 where nothing does."""

@@ -52,13 +52,15 @@ class Arm:
     """One arm's word on every unit. name: its key
 
     raw: scores of all units (count + 1,), [0] is nobody; lexical scores are 0 outside the candidates
-    added: what it adds to the sum for raw score 0 and per unit of raw score (weight / std)
+    base, slope: what it adds to the sum for raw score 0, and per unit of raw score (weight / std)
+    weight: its share of the sum
     """
 
     name: str
     raw: Floats
     base: float
     slope: float
+    weight: float
 
     def added(self, units: Units) -> Floats:
         """What the arm adds to the sum of some units."""
@@ -73,6 +75,7 @@ class Ranking:
     standing: units of the standing instructions nearest to the question;  lifted: preferences brought up by rule
     heirs: unit that no longer holds -> the one that holds instead, 0 where nothing does
     idf_sum: of the question's words that the scope knows;  words_known, words_asked: how many
+    vectors: the question as each plane was asked, by embedder name, (dim,)
     """
 
     units: Units
@@ -85,6 +88,7 @@ class Ranking:
     idf_sum: float = 0.0
     words_known: int = 0
     words_asked: int = 0
+    vectors: Mapping[str, Floats] = field(default_factory=dict)
 
     def explain(self, units: Units) -> list[tuple[float, tuple[Why, ...]]]:
         """Fused score of each ranked unit, and what each arm and boost said of it; ranks are among the ranked units."""
@@ -170,6 +174,7 @@ def rank(
         if asked.sought and not crowded:
             sought = flat.prepare(asked.sought[arms[-1].name])
             _lift(ranking, _nearest(wished, flat.some(sought, wished), setting.lifted), setting.lift_to)
+    ranking.vectors = {name: vector for name, (_, vector) in prepared.items()}
     ranking.idf_sum, ranking.words_known, ranking.words_asked = query.idf_sum, len(query.units), len(words)
     return ranking
 
@@ -221,12 +226,12 @@ def _arm(name: str, raw: Floats, weight: float, there: Mask | None) -> Arm:
     """z-scores as a line through the raw scores; an arm that says the same of all says nothing."""
     seen = raw[1:] if there is None else raw[there]
     if not len(seen):
-        return Arm(name, raw, 0.0, 0.0)
+        return Arm(name, raw, 0.0, 0.0, weight)
     mean = float(seen.mean(dtype=np.float64))
     spread = float(np.sqrt(max(0.0, float(np.square(seen, dtype=np.float64).mean()) - mean * mean)))
     if spread < 1e-9:
-        return Arm(name, raw, 0.0, 0.0)
-    return Arm(name, raw, -weight * mean / spread, weight / spread)
+        return Arm(name, raw, 0.0, 0.0, weight)
+    return Arm(name, raw, -weight * mean / spread, weight / spread, weight)
 
 
 def _sum(arms: Sequence[Arm], boosts: Mapping[str, Floats], units: Units) -> Floats:
@@ -332,6 +337,8 @@ def _newest(ranking: Ranking, index: ScopeIndex, question: str, text_of: TextOf,
 def _marked(index: ScopeIndex, view: View) -> Units:
     """User units with any mark that hold at this moment, ascending."""
     marked = index.marked if view.mask is None else index.marked[view.mask[index.marked]]
+    if not view.eventful:
+        return marked
     gone = [unit for unit in view.told(marked.tolist()) if view.heir(unit) != unit]
     return np.setdiff1d(marked, gone) if gone else marked
 
