@@ -144,6 +144,19 @@ def test_contradicted_facts_are_scored_with_their_control(data):
     assert 0 <= result["right_first_after"] <= 1
 
 
+@pytest.mark.parametrize(
+    ("ranked", "newer", "right"),
+    [(["f1", "new"], 0.0, 0.0), (["new", "f1", "f0"], 1.0, 0.0), (["f0", "new", "f1"], 1.0, 1.0), (["f2"], 0.0, 0.0)],
+)
+def test_the_new_fact_must_come_before_its_evidence(data, ranked, newer, right):
+    """Wherever else it ranks; not being found is not coming first. The control looks at the first place only."""
+    case = next(contradicted(files(data)))
+    result = updates._letta(
+        [case], lambda folder, one: ((lambda question, as_of: []), (lambda question, as_of: ranked))
+    )
+    assert (result["new_before_every_old"], result["right_first_after"]) == (newer, right)
+
+
 def test_the_command_writes_both_forms(data, tmp_path, monkeypatch):
     """JSON for machines, tables for readers; without data only what is generated."""
     monkeypatch.setattr(updates, "streams", lambda seed: [key_stream(2, 3, seed), fact_stream(300, seed)])

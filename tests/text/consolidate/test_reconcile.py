@@ -47,6 +47,14 @@ CASES = [
     ("Nora no longer sings in the charity choir", "Nora sings in the charity choir", "invalidate"),
     ("Nora never sang in the charity choir", "Nora sang in the charity choir", "annotate"),
     ("Nora paid 20 for the charity concert ticket", "Nora paid 30 for the charity concert ticket", "annotate"),
+    ("Nora never sings in the charity concert choir", "Nora sings in the charity concert choir", "annotate"),
+    ("Nora measured 1.5 in the charity concert hall", "Nora measured 5.1 in the hall of the charity concert", "add"),
+    (
+        "Nora and Eliza saw the charity concert",
+        "Nora and five of her very best old school friends saw the charity concert",
+        "add",
+    ),
+    ("I live in Paris.", "I no longer live in Paris.", "add"),
     ("I love cats.", "I love dogs.", "add"),
     ("My friend is in Rome.", "My friend is in Paris.", "add"),
 ]
@@ -76,6 +84,20 @@ def test_what_is_older_never_replaces_what_is_newer(text):
     old = {"limit = 30": "limit = 20"}.get(text, "I live in Paris.")
     assert decided(text, old, at=(2.0, 1.0)) == "add"
     assert decided(text, old, at=(2.0, 2.0)) != "add" and decided(text, old, at=(None, 1.0)) != "add"
+
+
+def test_a_correction_finds_what_it_denies():
+    """However far apart the words are; what it does not name stays."""
+    match = "The match is on Monday, in town."
+    assert decided("The match is on Tuesday, not Monday. My mistake!", match, similarity=0.0) == "supersede"
+    assert decided("The match is on Tuesday, not Friday. My mistake!", match, similarity=0.0) == "add"
+
+
+def test_a_corrected_value_says_that_it_was_corrected():
+    """Which tells it from a value that has changed."""
+    old = Item(id="old", text="The deadline is June 5.", speaker="Ann", at=1.0)
+    new = Item(id="new", text="Sorry, I was wrong: the deadline is June 6.", speaker="Ann", at=2.0)
+    assert reconcile(new, [old], RuleJudge()) == [Decision("supersede", "old", "corrected")]
 
 
 def test_one_does_not_correct_another():

@@ -47,6 +47,12 @@ def test_other_questions_ask_for_no_slot(question):
     assert asked_slots(question, ["Ann"]) == []
 
 
+def test_long_questions_are_not_read():
+    """Past the limit there is a text, not a question."""
+    short, long = (f"What is{' ' * spaces}my address?" for spaces in (MAX_ASKED_CHARS - 18, MAX_ASKED_CHARS - 17))
+    assert asked_slots(short) and not asked_slots(long)
+
+
 def test_my_address_is_not_that_of_a_stranger():
     """Only the speakers given, and whoever has no name."""
     assert columns("My address is 5 Elm Street.", "Alice")[0] not in asked_slots("What is my address?", ["Bob"])

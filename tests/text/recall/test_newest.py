@@ -64,13 +64,17 @@ def test_a_newer_claim_that_does_not_answer_the_question_stays():
     assert order((older, 1), (newer, 2), question=asked) == [older, newer]
 
 
+def test_among_the_first_it_also_comes_before_the_second_nearest():
+    """One of the first six passes two, and goes before the better placed of them."""
+    assert order((OTHER, 1), (OLD, 1), (NEW, 2), question="Ada Byron") == [NEW, OTHER, OLD]
+
+
 def test_vectors_decide_where_words_do_not():
     """Nearest is by cosine and shared words together."""
-    close = {OLD: [1.0, 0.0], OTHER: [0.0, 1.0], "Ada Byron went south.": [1.0, 0.0]}
-    texts = dict(enumerate(close))
-    rows = lambda units: np.array([close[texts[unit]] for unit in units], np.float32)  # noqa: E731
-    moved = newer_first([1, 0, 2], texts, [1, 1, 2], "Ada Byron", rows)
-    assert moved.index(2) == moved.index(0) - 1 or moved[0] == 2
+    rows = [("Ada Byron paints.", 1), ("Ada Byron sails.", 1)]
+    rows += [(f"Row {n} of the table is blank.", 1) for n in range(5)] + [("Ada Byron rows.", 2)]
+    near = lambda units: np.array([[1.0, 0.0] if unit in (1, 7) else [0.0, 1.0] for unit in units], np.float32)  # noqa: E731
+    assert order(*rows, question="Ada Byron", vectors=near)[:3] == [rows[0][0], rows[7][0], rows[1][0]]
 
 
 def test_chats_are_not_even_compared():
