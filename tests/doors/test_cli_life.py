@@ -222,7 +222,7 @@ def test_what_goes_wrong_is_one_line_and_a_code(args: list[str], message: str) -
 @pytest.mark.parametrize(
     "args",
     [["correct", "x", "y"], ["history", "x"], ["changes"], ["undo"], ["forget", "x"], ["receipts"], ["pin", "x"],
-     ["expire", "x", "--never"], ["reflect"], ["branch", "x"], ["merge", "x.mem"]],
+     ["expire", "x", "--never"], ["reflect"], ["due"], ["branch", "x"], ["merge", "x.mem"]],
     ids=lambda args: args[0],
 )  # fmt: skip
 def test_a_mistyped_memory_makes_no_file(args: list[str]) -> None:
@@ -272,6 +272,21 @@ def test_reflect_says_what_it_made() -> None:
     assert "nothing new" in memspan("reflect").stdout
     made = asked("reflect")
     assert made["finished"] is True and made["derived"] == {} and "cost" in made
+
+
+def test_due_prints_what_it_is_time_for() -> None:
+    """By time and by what was spoken of; archived, it is done."""
+    call = told("Remind me to call the plumber on 3 May 2024.", at="2024-05-01")
+    told("Remind me to ask about the key when Ben calls.", at="2024-05-01", session="t")
+    assert "nothing is due" in memspan("due", "--now", "2024-05-02", code=1).stdout
+    page = memspan("due", "--now", "2024-05-04").stdout
+    assert "call the plumber  since 2024-05-03\n    Remind me to call the plumber on 3 May 2024.\n" in page
+    ben = told("Ben calls and says hello.", at="2024-05-05", session="u")
+    first, second = asked("due", "--now", "2024-05-06")["due"]
+    assert (first["id"], first["since"], first["by"]) == (call, "2024-05-03T00:00:00Z", "") and second["by"] == ben
+    memspan("archive", call)
+    assert [one["id"] for one in asked("due", "--now", "2024-05-06")["due"]] == [second["id"]]
+    assert "time 'noon'" in memspan("due", "--now", "noon", code=2).stderr
 
 
 def test_what_is_printed_cannot_act_on_the_terminal() -> None:

@@ -18,6 +18,7 @@ GROUPS = {
     "Remember and ask": {
         "remember": ("memspan.doors.cli.remember:remember", "Read files or a sentence into a memory."),
         "recall": ("memspan.doors.cli.recall:recall", "Ask a memory; prints cited evidence."),
+        "due": ("memspan.doors.cli.due:due", "Print the reminders whose time has come."),
         "stats": ("memspan.doors.cli.stats:stats", "Say what a memory holds."),
         "export": ("memspan.doors.cli.export:export", "Write all turns as JSONL."),
     },

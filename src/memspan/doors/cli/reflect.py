@@ -1,4 +1,4 @@
-"""`memspan reflect` and `memspan due`: consolidate what was said, and what it is time for."""
+"""`memspan reflect`: consolidate what was said."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def reflect(memory: Path, scope: str, seconds: float | None, as_json: bool) -> None:
     """Consolidate a scope: episodes, days and weeks and months, entities, standing wishes, duplicates.
 
-    It also erases what has expired and archives what is past the capacity. Every derived record cites its turns.
+    It also decides what new turns replace or contradict, erases what has expired and archives what is past the
+    capacity. Every derived record cites its turns.
     Stopped or killed, the next call goes on; where nothing is new, it does nothing.
     """
     from memspan.core.budget import Budget
