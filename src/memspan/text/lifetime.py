@@ -99,7 +99,7 @@ class Log:
         if kind == "turn":
             for old in self._index.fates.replaced_by(self._index.unit_of(seq)):
                 before = _item(connection, scope, "turn", int(self._index.seq[old]))
-                if before is not None:
+                if before is not None and old not in self._index.fates.heirs:  # else a state tells of it
                     yield Event(
                         at=row.at, what="superseded", operation=row.operation, kind="turn", id=before[0],
                         text=before[2], heir=wanted, why="states another value of the same thing",
