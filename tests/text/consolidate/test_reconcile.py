@@ -47,7 +47,7 @@ CASES = [
     ("Nora no longer sings in the charity choir", "Nora sings in the charity choir", "invalidate"),
     ("Nora never sang in the charity choir", "Nora sang in the charity choir", "annotate"),
     ("Nora paid 20 for the charity concert ticket", "Nora paid 30 for the charity concert ticket", "annotate"),
-    ("Nora never sings in the charity concert choir", "Nora sings in the charity concert choir", "annotate"),
+    ("Nora does not sing in the charity concert choir", "Nora does sing in the charity concert choir", "annotate"),
     ("Nora measured 1.5 in the charity concert hall", "Nora measured 5.1 in the hall of the charity concert", "add"),
     (
         "Nora and Eliza saw the charity concert",
