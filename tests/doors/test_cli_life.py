@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -272,6 +273,39 @@ def test_reflect_says_what_it_made() -> None:
     assert "nothing new" in memspan("reflect").stdout
     made = asked("reflect")
     assert made["finished"] is True and made["derived"] == {} and "cost" in made
+
+
+def test_ctrl_c_while_it_erases_is_heard_after_the_receipt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was erased is said; exit code 130."""
+    told("The blue kettle is broken.")
+    forget = Memory.forget
+
+    def stopped(memory: Memory, *args: Any, **how: Any) -> Receipt:
+        if not how.get("dry_run"):
+            os.kill(os.getpid(), signal.SIGINT)
+        return forget(memory, *args, **how)
+
+    monkeypatch.setattr(Memory, "forget", stopped)
+    assert "erased: no byte" in memspan("forget", "--everything", "--yes", code=130).stdout and stored() == []
+
+
+def test_ctrl_c_while_it_reflects_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two stages; the next call makes the rest."""
+    for number in range(4):
+        told(f"The number {number} came up in the draw.", at=f"2024-02-0{number + 1}")
+    reflect = Memory.reflect
+
+    def stopped(memory: Memory, *, progress: Any, **how: Any) -> Any:
+        def after_the_first(done: int, total: int) -> None:
+            if done == 1:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        return reflect(memory, progress=after_the_first, **how)
+
+    monkeypatch.setattr(Memory, "reflect", stopped)
+    assert "What was done stays; run it again to go on" in memspan("reflect", code=130).stderr
+    monkeypatch.setattr(Memory, "reflect", reflect)
+    assert asked("reflect")["finished"] and not asked("reflect")["derived"] and len(asked("recall", "draw")["hits"]) > 3
 
 
 def test_due_prints_what_it_is_time_for() -> None:
