@@ -17,9 +17,12 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import apsw
-from tests.faults.workload import Step, condition, folder_in_ram, memory, play
+from tests.faults import workload as plain
+from tests.faults.workload import folder_in_ram, memory
 
 from memspan import Turn
 from memspan.core.errors import MemspanError, StoreBusy
@@ -128,15 +131,20 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
 
 
-def everywhere(steps: Sequence[Step], arm: Callable[[int], object]) -> Tally:
-    """Play the steps once for every n, killed at the n-th tick of what `arm(n)` counts, until nothing is killed."""
+def everywhere(
+    steps: Sequence[Any], arm: Callable[[int], object], *, every: int = 1, workload: ModuleType = plain
+) -> Tally:
+    """Play the steps once for every n, killed at the n-th tick of what `arm(n)` counts, until nothing is killed.
+
+    every: only each so-manieth n;  workload: whose play() and condition() it is
+    """
     tally = Tally()
-    for number in range(1, 100_000):
+    for number in range(1, 100_000, every):
         with folder_in_ram() as folder:
 
             def work(pipe: int, folder: Path = folder, number: int = number) -> None:
                 arm(number)
-                play(folder / "live.mem", steps, lambda _: os.write(pipe, b"."))
+                workload.play(folder / "live.mem", steps, lambda _: os.write(pipe, b"."))
 
             status, said = in_child(work)
             if os.WIFEXITED(status):
@@ -145,7 +153,7 @@ def everywhere(steps: Sequence[Step], arm: Callable[[int], object]) -> Tally:
                 return tally
             acks = max(0, len(said) - 1)  # the first dot says: opened
             tally.kills, tally.acks = tally.kills + 1, tally.acks + acks
-            if wrong := condition(folder / "live.mem", steps, acks):
+            if wrong := workload.condition(folder / "live.mem", steps, acks):
                 tally.wrong.append(f"n={number}, {acks} acks: {wrong}")
     return tally
 

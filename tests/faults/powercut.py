@@ -8,20 +8,24 @@ Left out: the loss of a directory entry (a name that was created or removed coun
 
 import argparse
 import json
+import os
 import random
 import shutil
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import combinations
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import apsw
-from tests.faults.workload import Step, condition, folder_in_ram, play, script
+from tests.faults import workload as plain
+from tests.faults.workload import folder_in_ram, script
 
 from memspan.core.errors import MemspanError
 
@@ -52,11 +56,13 @@ class Recorder(apsw.VFS):
     """The system's VFS, with every write of our files noted down."""
 
     def __init__(self, trace: Trace) -> None:
-        self.trace = trace
+        self.trace, self.names = trace, {}
         super().__init__("recorder", SYSTEM_VFS, makedefault=True)
 
     def xOpen(self, name, flags):
-        return RecordedFile(self.trace, name, flags)
+        file = RecordedFile(self.trace, name, flags)
+        self.names[os.stat(file.path).st_ino] = file.name
+        return file
 
     def xDelete(self, filename, syncdir):
         super().xDelete(filename, syncdir)
@@ -70,7 +76,8 @@ class RecordedFile(apsw.VFSFile):
 
     def __init__(self, trace, name, flags):
         self.trace = trace
-        self.name = Path(name.filename() if hasattr(name, "filename") else name).name
+        self.path = Path(name.filename() if hasattr(name, "filename") else name)
+        self.name = self.path.name
         super().__init__(SYSTEM_VFS, name, flags)
 
     def xWrite(self, data, offset):
@@ -91,9 +98,17 @@ def recording() -> Iterator[Trace]:
     """Everything SQLite writes inside goes into the trace."""
     trace = Trace()
     recorder = Recorder(trace)
+    sync = os.fsync
+
+    def fsync(handle: int) -> None:
+        sync(handle)
+        trace.events.append(recorder.names.get(os.fstat(handle).st_ino, ""))
+
+    os.fsync = fsync
     try:
         yield trace
     finally:
+        os.fsync = sync
         recorder.unregister()
         apsw.set_default_vfs(SYSTEM_VFS)
 
@@ -200,21 +215,30 @@ class Outcome:
     seconds: float
 
 
-def explore(steps: list[Step], *, durability: str = "power", seed: int = 0, sample: float = 1.0) -> Outcome:
+def explore(
+    steps: Sequence[Any],
+    *,
+    durability: str = "power",
+    seed: int = 0,
+    sample: float = 1.0,
+    since: int = -1,
+    workload: ModuleType = plain,
+) -> Outcome:
     """Record the steps, build the states and open each one.
 
     sample: the share of states that is opened [0..1]; the rest is passed over at random
+    since: only states after so many acks;  workload: whose play() and condition() it is
     """
     started = time.perf_counter()
     chance = random.Random(seed + 1)
     tried, failures, unborn, bad = 0, 0, 0, []
     with folder_in_ram() as folder:
         with recording() as trace:
-            play(folder / "live.mem", steps, trace.events.append, durability=durability)
-        for state in states(trace, seed):
+            workload.play(folder / "live.mem", steps, trace.events.append, durability=durability)
+        for state in states(trace, seed, since):
             if chance.random() >= sample:
                 continue
-            wrong = _opened(folder / "cut", state, steps)
+            wrong = _opened(folder / "cut", state, steps, workload)
             tried += 1
             if wrong:
                 failures += state.acks >= 0
@@ -223,12 +247,12 @@ def explore(steps: list[Step], *, durability: str = "power", seed: int = 0, samp
     return Outcome(tried, failures, unborn, tuple(bad), time.perf_counter() - started)
 
 
-def _opened(folder: Path, state: State, steps: list[Step]) -> str | None:
+def _opened(folder: Path, state: State, steps: Sequence[Any], workload: ModuleType) -> str | None:
     folder.mkdir()
     try:
         for name, content in state.image:
             (folder / name).write_bytes(content)
-        return condition(folder / "live.mem", steps, max(0, state.acks))
+        return workload.condition(folder / "live.mem", steps, max(0, state.acks))
     finally:
         shutil.rmtree(folder)
 

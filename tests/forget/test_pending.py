@@ -134,10 +134,9 @@ def test_someone_who_writes_all_the_time_does_not_make_a_receipt_lie(tmp_path, s
     other.close()
 
 
-def cut_after_the_receipt(folder, planted, monkeypatch, durability):
+def cut_after_the_receipt(folder, planted, durability):
     """Needles in any state that a power cut right after the receipt could leave; (states, of these with needles)."""
     with recording() as trace:
-        monkeypatch.setattr(erase.os, "fsync", lambda handle: trace.events.append("m.mem-wal"))
         memory = opened(folder, durability=durability)
         memory.remember(Turn(word, session="secret") for word in planted)
         memory.remember("This is plain talk.")
@@ -154,11 +153,11 @@ def cut_after_the_receipt(folder, planted, monkeypatch, durability):
 
 
 @pytest.mark.parametrize("durability", ["power", pytest.param("process", marks=pytest.mark.slow)])
-def test_no_power_cut_after_the_receipt_brings_a_word_back(tmp_path, monkeypatch, durability):
+def test_no_power_cut_after_the_receipt_brings_a_word_back(tmp_path, durability):
     """Every state of the files after the receipt was given: no word in any of them."""
     new = Words(8).new
     words = [f"The word is {new()}" for _ in range(3)]
-    count, bad = cut_after_the_receipt(tmp_path, words, monkeypatch, durability)
+    count, bad = cut_after_the_receipt(tmp_path, words, durability)
     print(f"power cut after the receipt, durability {durability}: {count} states, {bad} with a forgotten word")
     assert count > 20
     assert bad == 0
@@ -169,6 +168,6 @@ def test_control_without_syncs_words_come_back(tmp_path, monkeypatch):
     new = Words(8).new
     monkeypatch.setattr(erase, "_sync", lambda path: None)
     monkeypatch.setitem(connection._SYNCHRONOUS, "power", "OFF")
-    count, bad = cut_after_the_receipt(tmp_path, [f"The word is {new()}"], monkeypatch, "power")
+    count, bad = cut_after_the_receipt(tmp_path, [f"The word is {new()}"], "power")
     print(f"control without syncs: {count} states, {bad} with a forgotten word")
     assert bad > 0

@@ -143,7 +143,7 @@ def halves(memory, ids):
 
 
 def test_nothing_is_left_of_what_was_forgotten_in_any_way(folder):
-    """Seven ways to say what goes; after each, its canaries are in no file, open or closed, and the others still are."""
+    """Seven ways to say what goes; after each, its canaries are in no file, open or closed, and others still are."""
     memory, groups, ids = plant(folder, seed=11)
     assert sum(len(group.planted.needles) for group in groups) >= 7 * 60
     for place, group in enumerate(groups):
