@@ -12,7 +12,7 @@ from memspan.bench import datasets
 from memspan.bench.attacks import trial
 from memspan.bench.attacks.cases import VARIANTS, cases
 from memspan.bench.attacks.trial import Outcome
-from memspan.bench.files import find
+from memspan.bench.files import find, fingerprint
 from memspan.bench.machine import line, machine, versions
 from memspan.bench.tables import table
 from memspan.core.errors import UsageError
@@ -126,12 +126,14 @@ def false_flags(data: Path) -> list[Result]:
     """
     chosen = datasets.pick(list(TURN_SETS))
     found = find(data, chosen)
-    rows = []
+    rows: list[Result] = []
     for one in chosen:
         units = [unit for case in one.read(found[one.name]) for unit in case.units]
         flagged = sum(is_suspect(unit.text, USER if unit.role == "user" else AGENT) for unit in units)
         as_tool = sum(is_suspect(unit.text, TOOL) for unit in units)
-        rows.append({"set": one.name, "turns": len(units), "flagged": flagged, "as_tool": as_tool})
+        paths = [path for part in found[one.name].values() for path in part]
+        files = [{"file": path.name, "sha256": fingerprint(path)} for path in paths]
+        rows.append({"set": one.name, "turns": len(units), "flagged": flagged, "as_tool": as_tool, "files": files})
     return rows
 
 
