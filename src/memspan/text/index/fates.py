@@ -219,7 +219,7 @@ def _heirs(said: Sequence[Statement]) -> dict[int, int]:
             last_end = last_end or unit
             continue
         over = ANY in ended or value in ended
-        if over or later - {value}:
+        if over or len(later) > (value in later):  # something else was said later
             heirs[unit] = holder or last_end
         elif not later:
             holder = unit
