@@ -145,8 +145,9 @@ def _seq_of(connection: apsw.Connection, scope: int, turn: str) -> int:
 def _row(seq: int, scope: int, record: Record, now: float) -> tuple[object, ...]:
     keys, entities = (json.dumps(list(texts), ensure_ascii=False) for texts in (record.keys, record.entities))
     recorded = now if record.recorded_at is None else record.recorded_at
+    held = [None if when is None else float(when) for when in (record.valid_from, record.valid_to)]
     return (
-        *(seq, scope, record.id, record.kind, record.text, keys, entities, record.valid_from, record.valid_to),
+        *(seq, scope, record.id, record.kind, record.text, keys, entities, *held),
         *(float(recorded), float(record.confidence), float(record.trust), float(record.strength)),
         *(record.recipe, rows.dump(record.payload)),
     )
