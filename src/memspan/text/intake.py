@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from memspan.core.changes import Change, Patch
 from memspan.core.errors import BadText, UsageError
@@ -109,6 +109,11 @@ class Intake:
     def _repeated(self, turn: Turn) -> list[str]:
         """Ids of the recalled turns that this one mostly repeats."""
         while self._recalled:
-            self._echoes.recalled(self._recalled.popleft())
+            self._echoes.recalled([_at_its_source(hit) for hit in self._recalled.popleft()])
         echo = self._echoes.of(turn)
         return list(echo.ids) if echo.mostly else []
+
+
+def _at_its_source(hit: Hit) -> Hit:
+    """A record's words count as those of a turn it cites, so that what says them back goes when that turn goes."""
+    return hit if hit.kind == "turn" else replace(hit, id=hit.sources[0])

@@ -26,6 +26,7 @@ from memspan.text.life import Life
 from memspan.text.read.jsonl import as_line
 from memspan.text.recall import setting as settings
 from memspan.text.recall.answer import Answerer
+from memspan.text.recall.beside import check_kinds
 from memspan.text.safety.secrets import Policy, check_policy
 from memspan.text.store import doctor, erase
 from memspan.text.store.connection import Durability
@@ -242,6 +243,7 @@ class Memory(Life):
         as_of: When | None = None,
         known_at: When | None = None,
         history: bool = False,
+        kinds: Sequence[str] | None = None,
     ) -> Recall:
         """Evidence on a question, best first, cited, within a budget.
 
@@ -249,6 +251,8 @@ class Memory(Life):
         limit: at most so many hits; without tokens and limit, 10
         as_of: what had happened and held at that time;  known_at: what memory knew at that time; None = now
         history: rank what no longer holds as if it held; by default it steps back behind what replaced it
+        kinds: exactly these, like ("turn",) or ("episode", "entity"); None = turns and the records that were given,
+            not those that reflect() made
         Raises UsageError for a negative budget or a question that is not text, BadTime, or a StoreError.
         """
         began = perf_counter()
@@ -257,11 +261,12 @@ class Memory(Life):
         if limit is not None and limit < 0:
             raise UsageError(f"limit={limit}: must be zero or more")
         budget, most = Budget(tokens=tokens), 10 if tokens is None and limit is None else limit
+        wanted = check_kinds(kinds)
         then, known = (None if when is None else seconds(when) for when in (as_of, known_at))
         moment = Moment(seconds(self._clock()), then, known)
         with self._lock:
             self._index.refresh()
-            answer = self._answerer.recall(question, budget, most, moment, history=history)
+            answer = self._answerer.recall(question, budget, most, moment, history=history, kinds=wanted)
             self._intake.recalled(answer.hits)
         return replace(answer, cost=replace(answer.cost, seconds=perf_counter() - began))
 

@@ -11,7 +11,7 @@ Source: Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM2
 Ours differs: the fields of a turn are the neighbouring turns, with weights that fall with distance.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -105,10 +105,45 @@ class Lexical:
             known = sorted(known, key=lambda posting: len(posting[0]))[:MAX_QUERY_WORDS]
         return Query(self, known)
 
+    def frequency(self, word: int) -> int:
+        """How many units have the word."""
+        places = [segment.find(word) for segment in self._segments]
+        return sum(place.stop - place.start for place in places)
+
+    def units_with(self, words: Iterable[int]) -> Ints:
+        """Units that have all of the words, ascending; of no words, none."""
+        self._seal()
+        found = [self._postings_of(word)[0] for word in words]
+        return reduce(np.intersect1d, found) if found else np.empty(0, np.int32)
+
+    def beside(self, guests: "Lexical", words: NDArray[np.uint32]) -> tuple[Floats, list[float]]:
+        """BM25 of units of another index as if they stood in this one, whose own scores they leave as they are.
+
+        Average length and number of units are those of this index. A word is as rare as it is here, or as it is here
+        and there together where that is more frequent.
+        Returns the scores, (guests.count + 1,) float32, and the idf of each word that only the guests have.
+        """
+        self._seal()
+        guests._seal()
+        scores, only = np.zeros(guests.count + 1, np.float32), list[float]()
+        found = [(self.frequency(word), *guests._postings_of(word)) for word in words.tolist()]
+        rarest = sorted((posting for posting in found if len(posting[1])), key=lambda posting: posting[0])
+        for here, units, counts in rarest[:MAX_QUERY_WORDS]:
+            pooled = self.count * (here + len(units)) / (self.count + guests.count)
+            idf = np.float32(_idf(self.count, max(here, pooled)))
+            weights = self._weights(guests.lengths.view[units], counts)
+            scores[units] += idf * np.float32(K1 + 1) * weights / (np.float32(K1) + weights)
+            if not here:
+                only.append(float(idf))
+        return scores, only
+
     def normalised(self, units: Ints, counts: NDArray[np.uint8]) -> Floats:
         """tf~ = tf / (1 - b + b L / avgL), (postings,) float32."""
+        return self._weights(self.lengths.view[units], counts)
+
+    def _weights(self, lengths: Floats, counts: NDArray[np.uint8]) -> Floats:
         average = self.total_length / max(1, self.count)
-        norms: Floats = np.float32(1 - B) + np.float32(B / max(average, 1e-9)) * self.lengths.view[units]
+        norms: Floats = np.float32(1 - B) + np.float32(B / max(average, 1e-9)) * lengths
         return counts.astype(np.float32) / norms
 
     def scratch(self) -> Floats:
@@ -125,8 +160,7 @@ class Query:
         self.index = index
         self.units = [units for units, _ in found]
         self.weights = [index.normalised(units, counts) for units, counts in found]
-        n = index.count
-        self.idf = [np.float32(np.log1p((n - len(units) + 0.5) / (len(units) + 0.5))) for units in self.units]
+        self.idf = [np.float32(_idf(index.count, len(units))) for units in self.units]
 
     @property
     def idf_sum(self) -> float:
@@ -155,6 +189,10 @@ class Query:
             scratch[units] = 0
             scores += idf * np.float32(K1 + 1) * added / (np.float32(K1) + added)
         return scores
+
+
+def _idf(count: int, having: float) -> float:
+    return float(np.log1p((count - having + 0.5) / (having + 0.5)))
 
 
 def _sums(counts: NDArray[np.uint8], sizes: NDArray[np.int64]) -> Floats:

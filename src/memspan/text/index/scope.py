@@ -38,6 +38,7 @@ class ScopeIndex:
 
     def __init__(self, store: SqliteStore, scope: str, embedders: Sequence[tuple[Embedder, int]]) -> None:
         self.store, self.scope, self._embedders = store, scope, tuple(embedders)
+        self.looked = 0  # times that something written was taken in
         self._clear()
 
     def _clear(self) -> None:
@@ -130,6 +131,7 @@ class ScopeIndex:
             self._clear()
             raise DamagedFile(self.store.path, f"a row holds what it cannot hold: {why}") from why
         self._version = version
+        self.looked += 1
 
     def _changed(self) -> list[int] | None:
         """Seqs of turns whose state changed since the last time, None = all; begins anew where something was erased."""
@@ -152,7 +154,7 @@ class ScopeIndex:
             self._stale_links = False
         if changed == []:
             return
-        for seq, state, heir in past.turn_states(self.store, self.scope, changed):
+        for seq, state, heir in past.states(self.store, self.scope, changed):
             if unit := self.unit_of(seq):
                 self.fates.put(unit, state, self.unit_of(heir) if heir else 0)
 

@@ -8,21 +8,30 @@ from numpy.typing import NDArray
 
 from memspan.core.budget import Budget, Cost
 from memspan.core.protocols import Embedder
-from memspan.core.records import Hit, Recall, Status, Turn
+from memspan.core.records import Hit, Recall, Status, Turn, stored_turn
 from memspan.core.tokens import CountTokens
 from memspan.text.extract.standing import advice_seeking
 from memspan.text.index.fates import Moment, View
 from memspan.text.index.marks import SUSPECT
+from memspan.text.index.records import RecordIndex
 from memspan.text.index.scope import ScopeIndex
+from memspan.text.index.words import words
 from memspan.text.recall import confidence, context
 from memspan.text.recall.advice import kind, without
+from memspan.text.recall.beside import TURN, Guests, joined
 from memspan.text.recall.context import Note
 from memspan.text.recall.pack import Packer, note_of_turn
 from memspan.text.recall.rank import MAX_QUESTION_CHARS, Asked, Ranking, rank
 from memspan.text.recall.setting import Setting
-from memspan.text.safety.trust import trust_of
+from memspan.text.safety.suspect import is_suspect
+from memspan.text.safety.trust import source_of, trust_of
+from memspan.text.store import cited
+from memspan.text.store.cited import Cited
 
 _READ_AHEAD = 16
+_NAME_WORDS = 8  # a speaker's name belongs to a turn's words
+KEYS = "keys"
+"""The boost of a turn that a record with its words, but other keys, has found."""
 
 
 class Answerer:
@@ -35,6 +44,7 @@ class Answerer:
         self, index: ScopeIndex, setting: Setting, embedders: Sequence[Embedder], count_tokens: CountTokens
     ) -> None:
         self.index, self.setting, self.embedders, self.count_tokens = index, setting, embedders, count_tokens
+        self._given, self._derived = (RecordIndex(index, embedders, derived=derived) for derived in (False, True))
         self._secret = index.store.secret()
         self._kinds: dict[str, NDArray[np.float32]] = {}
 
@@ -44,21 +54,33 @@ class Answerer:
         other._kinds = self._kinds
         return other
 
-    def recall(self, question: str, budget: Budget, limit: int | None, moment: Moment, *, history: bool) -> Recall:
+    def recall(
+        self,
+        question: str,
+        budget: Budget,
+        limit: int | None,
+        moment: Moment,
+        *,
+        history: bool,
+        kinds: Sequence[str] | None = None,
+    ) -> Recall:
         """What memory has on a question, within the budget, at most `limit` hits, as seen from a moment.
 
-        history: whether what no longer holds keeps its place
+        history: whether what no longer holds keeps its place;  kinds: see Memory.recall
         """
-        read = _Reader(self.index)
+        with_turns = kinds is None or TURN in kinds
+        read = _Reader(self.index, self._guests(moment, kinds, history=history), with_turns=with_turns)
         view = self.index.view(moment, history=history)
         ranking = self.ranking(question, view, limit or 0, read)
+        if not with_turns:
+            _without_turns(ranking, self.index.count)
         read.ahead(ranking.standing)
-        told = _Told(self.index, ranking, view)
+        told = _Told(read, ranking, view)
         packer = Packer(budget.tokens, self.count_tokens, self.setting, told.note, told.against)
         pinned = ((unit, turn) for unit in ranking.standing if (turn := read.turn(unit)) is not None)
         standing = self._hits(ranking, list(packer.standing(pinned)), told, read)
         shown = {hit.id for hit in standing} if budget.tokens is not None else set()
-        hits = self._hits(ranking, list(packer.walk(self._candidates(ranking, read, packer, shown), limit)), told, read)
+        hits = self._hits(ranking, list(packer.walk(self._candidates(told, packer, shown), limit)), told, read)
         block = context.render(hits, standing, self._secret)
         return Recall(
             question=question,
@@ -69,6 +91,23 @@ class Answerer:
             cost=Cost(tokens=self.count_tokens(block)),
         )
 
+    def _guests(self, moment: Moment, kinds: Sequence[str] | None, *, history: bool) -> list[Guests]:
+        """The records to be ranked beside the turns."""
+        if not self.index.count or (kinds is not None and set(kinds) <= {TURN}):
+            return []
+        found: list[Guests] = []
+        offset = self.index.count
+        for records in (self._given,) if kinds is None else (self._given, self._derived):
+            records.refresh()
+            if not records.count:
+                continue
+            view = records.view(moment, history=history)
+            there = view.mask & records.of_kinds(kinds)
+            if there.any():
+                found.append(Guests(records, view, there, offset))
+                offset += records.count
+        return found
+
     def ranking(self, question: str, view: View, depth: int = 0, read: "_Reader | None" = None) -> Ranking:
         """The scope's units in view ranked for a question, at least `depth` of them where there are so many."""
         read = read or _Reader(self.index)
@@ -78,7 +117,8 @@ class Answerer:
         if advice_seeking(asked):
             sought = {name: without(vector, self._kind(name)) for name, vector in vectors.items()}
         depth = max(self.setting.depth, depth)
-        return rank(self.index, Asked(asked, vectors, sought), self.setting, read.texts, depth, view)
+        ranking = rank(self.index, Asked(asked, vectors, sought), self.setting, read.texts, depth, view)
+        return joined(ranking, self.index, read.guests, asked, self.setting, depth)
 
     def _kind(self, name: str) -> NDArray[np.float32]:
         """What questions for advice share, in an embedder's vectors; found once."""
@@ -86,19 +126,19 @@ class Answerer:
             self._kinds[name] = kind(next(one for one in self.embedders if one.name == name))
         return self._kinds[name]
 
-    def _candidates(
-        self, ranking: Ranking, read: "_Reader", packer: Packer, shown: set[str]
-    ) -> Iterator[tuple[int, Turn]]:
-        """Ranked turns, best first, without those shown already and those that cannot fit any more."""
-        waiting = ranking.units
+    def _candidates(self, told: "_Told", packer: Packer, shown: set[str]) -> Iterator[tuple[int, Turn]]:
+        """Ranked turns and records, best first, without those shown already and those that cannot fit any more."""
+        waiting, read, given = told.ranking.units, told.read, set[int]()
         while len(waiting):
             ahead = waiting[:_READ_AHEAD]
             read.ahead(ahead.tolist())
-            for unit in ahead.tolist():
-                if (turn := read.turn(unit)) is not None and turn.id not in shown:
+            for ranked in ahead.tolist():
+                unit = told.instead(ranked) if ranked > self.index.count else ranked
+                if unit and unit not in given and (turn := read.turn(unit)) is not None and turn.id not in shown:
+                    given.add(unit)
                     yield unit, turn
             waiting = waiting[_READ_AHEAD:]
-            waiting = waiting[packer.may_fit(self.index.chars[waiting])]
+            waiting = waiting[packer.may_fit(read.chars[waiting])]
 
     def _hits(
         self, ranking: Ranking, items: Sequence[tuple[int, Turn, int]], told: "_Told", read: "_Reader"
@@ -119,16 +159,17 @@ class Answerer:
                 session=turn.session,
                 at=turn.at,
                 seen_at=turn.seen_at or 0.0,
-                sources=(turn.id,),
+                sources=read.sources(unit, turn),
                 why=why,
                 tokens=tokens,
                 meta=turn.meta,
-                trust=1.0 if turn.role == "user" and not turn.meta else trust_of(turn.role, turn.meta),
+                kind=read.kind(unit),
+                trust=read.trust(unit, turn),
                 status="superseded" if unit in ranking.heirs else "active",
                 until=told.until(unit),
                 heir=self._heir(unit, ranking, read),
                 contradicts=tuple(sorted(against & ids)) if (against := told.against(turn)) else (),
-                suspect=told.suspect(unit),
+                suspect=told.suspect(unit, turn),
             )
             for number, ((unit, turn, tokens), (score, why)) in enumerate(zip(items, explained, strict=True), start=1)
         ]
@@ -142,60 +183,149 @@ class Answerer:
 _NONE: frozenset[str] = frozenset()
 
 
+def _without_turns(ranking: Ranking, count: int) -> None:
+    """Leave records only. count: units of turns"""
+    records = ranking.units > count
+    ranking.units, ranking.scores = ranking.units[records], ranking.scores[records]
+    ranking.standing, ranking.lifted = [], []
+
+
 class _Told:
     """What is said of a unit beside its text."""
 
-    def __init__(self, index: ScopeIndex, ranking: Ranking, view: View) -> None:
-        self._index, self._heirs, self._view = index, ranking.heirs, view
-        self._marks = index.marks
+    def __init__(self, read: "_Reader", ranking: Ranking, view: View) -> None:
+        self.read, self.ranking, self._view = read, ranking, view
+        self._index, self._marks = read.index, read.index.marks
 
     def note(self, unit: int, turn: Turn) -> Note:
         """For its label in the block."""
-        note, suspect = note_of_turn(unit, turn), self.suspect(unit)
-        if unit not in self._heirs and not suspect:
+        note, suspect = self.read.note(unit, turn), self.suspect(unit, turn)
+        if unit not in self.ranking.heirs and not suspect:
             return note
-        status: Status = "superseded" if unit in self._heirs else "active"
+        status: Status = "superseded" if unit in self.ranking.heirs else "active"
         return replace(note, status=status, until=self.until(unit), suspect=suspect)
 
     def against(self, turn: Turn) -> frozenset[str] | set[str]:
         """Ids of turns it contradicts."""
         return self._index.contradictions.get(turn.id, _NONE)
 
-    def suspect(self, unit: int) -> bool:
+    def suspect(self, unit: int, turn: Turn) -> bool:
         """Whether it reads like an instruction from somebody who may not give one."""
-        return bool(self._marks[unit] & SUSPECT)
+        if unit <= self._index.count:
+            return bool(self._marks[unit] & SUSPECT)
+        return is_suspect(turn.text, self.read.trust(unit, turn))
 
     def until(self, unit: int) -> float | None:
         """Until when it held: as its state says, else when its heir was said [s]."""
-        if unit not in self._heirs:
+        if unit not in self.ranking.heirs:
             return None
-        heir = self._heirs[unit]
-        end = self._view.until(unit)
+        heir, some = self.ranking.heirs[unit], self.read.among(unit)
+        end = self._view.until(unit) if some is None else some.view.until(unit - some.offset)
         if end is None and heir:
-            end = float(self._index.seen_at[heir] if np.isnan(self._index.at[heir]) else self._index.at[heir])
+            index, place = (self._index, heir) if some is None else (some.index, heir - some.offset)
+            end = float(index.seen_at[place] if np.isnan(index.at[place]) else index.at[place])
         return end
+
+    def instead(self, unit: int) -> int:
+        """The unit to be shown for a record: a turn it cites, where that says the same words; 0 = nothing."""
+        turn, cited = self.read.turn(unit), self.read.cited(unit)
+        if turn is None or cited is None or not self.read.with_turns:
+            return unit
+        said = words(turn.text)
+        lengths = self._index.lexical.lengths.view
+        near = [
+            place
+            for seq in cited.turns
+            if (place := self._index.unit_of(seq)) and 0 <= lengths[place] - len(said) <= _NAME_WORDS
+        ]
+        for place in near:
+            if self._view.sees(place) and (there := self.read.turn(place)) and words(there.text) == said:
+                return 0 if place in self.ranking.heirs else self._raised(place, unit)
+        return unit
+
+    def _raised(self, turn: int, record: int) -> int:
+        """The turn, now worth as much as the record whose keys found it."""
+        (mine, _), (best, _) = self.ranking.explain(np.array([turn, record]))
+        if best > mine:
+            raised = self.ranking.boosts.setdefault(KEYS, np.zeros(len(self.read.chars), np.float32))
+            raised[turn] += best - mine
+        return turn
 
 
 class _Reader:
-    """Reads turns of units, each once."""
+    """Reads turns of units, each once; a record, numbered after the turns, reads like a turn nobody spoke.
 
-    def __init__(self, index: ScopeIndex) -> None:
-        self.index = index
+    guests: the records that are ranked;  with_turns: whether turns are given out too
+    """
+
+    def __init__(self, index: ScopeIndex, guests: Sequence[Guests] = (), *, with_turns: bool = True) -> None:
+        self.index, self.guests, self.with_turns = index, guests, with_turns
         self._turns: dict[int, Turn | None] = {}
+        self._cited: dict[int, Cited] = {}
+        self.chars = index.chars
+        if guests:
+            self.chars = np.concatenate([index.chars, *(some.index.chars[1:] for some in guests)])
 
     def ahead(self, units: Sequence[int]) -> None:
         wanted = [unit for unit in units if unit and unit not in self._turns]
+        for some in self.guests:
+            self._records_ahead(some, [unit for unit in wanted if self.among(unit) is some])
+        wanted = [unit for unit in wanted if unit not in self._turns]
         if not wanted:
             return
         seqs = self.index.seq[wanted].tolist()
         found = self.index.store.fetch(self.index.scope, seqs)
         self._turns.update((unit, found.get(seq)) for unit, seq in zip(wanted, seqs, strict=True))
 
+    def _records_ahead(self, some: Guests, wanted: Sequence[int]) -> None:
+        seqs = [int(some.index.seq[unit - some.offset]) for unit in wanted]
+        found = cited.read(self.index.store, self.index.scope, seqs) if seqs else {}
+        for unit, seq in zip(wanted, seqs, strict=True):
+            self._turns[unit] = None
+            if one := found.get(seq):
+                self._cited[unit], self._turns[unit] = one, _as_turn(one, self.index.scope)
+
+    def among(self, unit: int) -> Guests | None:
+        """The records among which a unit is, None = it is a turn."""
+        return next((some for some in reversed(self.guests) if unit > some.offset), None)
+
     def turn(self, unit: int) -> Turn | None:
         """None where its row is damaged: nothing wrong is ever served."""
         self.ahead([unit])
         return self._turns.get(unit)
 
+    def cited(self, unit: int) -> Cited | None:
+        """The record, None where it is a turn or damaged."""
+        self.ahead([unit])
+        return self._cited.get(unit)
+
     def texts(self, units: Sequence[int]) -> Mapping[int, str]:
         self.ahead(units)
         return {unit: turn.text for unit in units if (turn := self._turns[unit]) is not None}
+
+    # -- of what was read
+
+    def kind(self, unit: int) -> str:
+        return self._cited[unit].record.kind if unit in self._cited else TURN
+
+    def sources(self, unit: int, turn: Turn) -> tuple[str, ...]:
+        return self._cited[unit].record.sources if unit in self._cited else (turn.id,)
+
+    def trust(self, unit: int, turn: Turn) -> float:
+        if unit in self._cited:
+            return self._cited[unit].record.trust
+        return 1.0 if turn.role == "user" and not turn.meta else trust_of(turn.role, turn.meta)
+
+    def note(self, unit: int, turn: Turn) -> Note:
+        if unit not in self._cited:
+            return note_of_turn(unit, turn)
+        record = self._cited[unit].record
+        source = source_of(turn.role, turn.speaker, turn.meta)
+        return Note(kind=record.kind, role=turn.role, trust=record.trust, source=source)
+
+
+def _as_turn(one: Cited, scope: str) -> Turn:
+    """A record in the form in which turns are packed."""
+    record = one.record
+    at = record.recorded_at if record.valid_from is None else record.valid_from
+    return stored_turn(record.text, "", one.role, "", at, record.recorded_at, record.payload, record.id, scope)

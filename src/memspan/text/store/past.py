@@ -1,12 +1,13 @@
-"""What the log of changes tells: what has become of turns, and what had become of them at another moment."""
+"""What the log of changes tells: what has become of turns and records, and what had become of them before."""
 
 from collections.abc import Iterator, Sequence
 
 from memspan.core.changes import State
 from memspan.text.store import change_rows, state_rows
 from memspan.text.store.sqlite import SqliteStore
+from memspan.text.store.state_rows import Kind
 
-_SEQ_OF = "SELECT seq FROM turn WHERE scope = ? AND id = ?"
+_SEQ_OF = "SELECT seq FROM {} WHERE scope = ? AND id = ?"
 
 
 def head(store: SqliteStore, scope: str) -> int:
@@ -23,29 +24,31 @@ def after(store: SqliteStore, scope: str, seq: int) -> list[change_rows.Row]:
         return list(change_rows.after(connection, key, seq, store.path))
 
 
-def turn_states(store: SqliteStore, scope: str, seqs: Sequence[int] | None) -> Iterator[tuple[int, State, int | None]]:
-    """(seq, state, seq of the heir) of those turns, None = of all that have a state."""
+def states(
+    store: SqliteStore, scope: str, seqs: Sequence[int] | None, kind: Kind = "turn"
+) -> Iterator[tuple[int, State, int | None]]:
+    """(seq, state, seq of the heir) of those turns or records, None = of all that have a state."""
     key = store.scope_key(scope)
     if key is None:
         return
     with store.snapshot() as connection:
         if seqs is None:
-            found = list(state_rows.every(connection, key, "turn", store.path))
+            found = list(state_rows.every(connection, key, kind, store.path))
         else:
-            found = [(seq, state_rows.read(connection, key, "turn", seq, store.path)) for seq in dict.fromkeys(seqs)]
+            found = [(seq, state_rows.read(connection, key, kind, seq, store.path)) for seq in dict.fromkeys(seqs)]
         for seq, state in found:
-            heir = connection.execute(_SEQ_OF, (key, state.heir)).get if state.heir else None
+            heir = connection.execute(_SEQ_OF.format(kind), (key, state.heir)).get if state.heir else None
             yield seq, state, heir
 
 
-def states_before(store: SqliteStore, scope: str, moment: float) -> list[tuple[int, State]]:
-    """(seq, state before) of each change of a turn's state later than a moment [s], the last change first."""
+def states_before(store: SqliteStore, scope: str, moment: float, kind: Kind = "turn") -> list[tuple[int, State]]:
+    """(seq, state before) of each change of a turn's or record's state later than a moment [s], the last one first."""
     key = store.scope_key(scope)
     found = []
     with store.snapshot() as connection:
         for row in change_rows.latest(connection, key, store.path):
             if row.at <= moment:
                 break
-            if row.op == "set" and row.kind == "turn" and row.body is not None:
+            if row.op == "set" and row.kind == kind and row.body is not None:
                 found.append((row.first, state_rows.of_fields(row.body["before"])))
     return found

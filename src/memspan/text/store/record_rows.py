@@ -14,7 +14,7 @@ from memspan.core.records import Link, Record
 from memspan.text.store import rows, state_rows
 from memspan.text.store.change_rows import Operation
 
-_COLUMNS = (
+COLUMNS = (
     "seq, scope, id, kind, text, keys, entities, valid_from, valid_to, recorded_at, confidence, trust, strength, "
     "recipe, payload, crc"
 )
@@ -28,7 +28,7 @@ def add(connection: apsw.Connection, scope: int, records: Sequence[Record], oper
         row = _row(seq, scope, record, operation.at)
         try:
             connection.execute(
-                f"INSERT INTO record ({_COLUMNS}) VALUES ({','.join('?' * 16)})", (*row, rows.checksum(*row, *sources))
+                f"INSERT INTO record ({COLUMNS}) VALUES ({','.join('?' * 16)})", (*row, rows.checksum(*row, *sources))
             )
         except apsw.ConstraintError:
             raise DuplicateId(record.id) from None
@@ -55,7 +55,7 @@ def renew(connection: apsw.Connection, scope: int, records: Sequence[Record], op
         row = _row(seq, scope, record, recorded)
         connection.execute("DELETE FROM source WHERE scope = ? AND record = ?", (scope, seq))
         connection.execute(
-            f"INSERT OR REPLACE INTO record ({_COLUMNS}) VALUES ({','.join('?' * 16)})",
+            f"INSERT OR REPLACE INTO record ({COLUMNS}) VALUES ({','.join('?' * 16)})",
             (*row, rows.checksum(*row, *sources)),
         )
         connection.executemany(
@@ -105,14 +105,14 @@ def set_link(
 def read(connection: apsw.Connection, scope: int | None, path: Path, kind: str | None = None) -> list[Record]:
     """All records of a scope, or those of a kind, with their states. Raises DamagedFile where a checksum fails."""
     states = dict(state_rows.every(connection, scope, "record", path))
-    query = f"SELECT {_COLUMNS} FROM record WHERE scope = :scope AND (:kind IS NULL OR kind = :kind) ORDER BY seq"
+    query = f"SELECT {COLUMNS} FROM record WHERE scope = :scope AND (:kind IS NULL OR kind = :kind) ORDER BY seq"
     found: list[Any] = connection.execute(query, {"scope": scope, "kind": kind}).fetchall()  # Any: SQLite's own types
     return [_record(connection, row, states.get(row[0], state_rows.BORN), path) for row in found]
 
 
 def get(connection: apsw.Connection, scope: int, seq: int, path: Path) -> Record:
     """One record with its state. Raises DamagedFile where a checksum fails."""
-    query = f"SELECT {_COLUMNS} FROM record WHERE scope = ? AND seq = ?"
+    query = f"SELECT {COLUMNS} FROM record WHERE scope = ? AND seq = ?"
     row: Any = connection.execute(query, (scope, seq)).fetchone()  # Any: SQLite's own types
     return _record(connection, row, state_rows.read(connection, scope, "record", seq, path), path)
 
@@ -155,7 +155,14 @@ def _row(seq: int, scope: int, record: Record, now: float) -> tuple[object, ...]
 
 def _record(connection: apsw.Connection, row: tuple[Any, ...], state: State, path: Path) -> Record:  # Any: SQLite's own
     query = "SELECT turn, id FROM source JOIN turn ON turn.seq = source.turn WHERE source.scope = ? AND record = ?"
-    sources = sorted(connection.execute(query, (row[1], row[0])))
+    return record_of(row, sorted(connection.execute(query, (row[1], row[0]))), state, path)
+
+
+def record_of(row: tuple[Any, ...], sources: Sequence[tuple[int, str]], state: State, path: Path) -> Record:
+    """The record of a row. sources: seq and id of each turn it cites, ascending
+
+    Raises DamagedFile where the checksum over both fails.
+    """
     if rows.checksum(*row[:-1], *(seq for seq, _ in sources)) != row[-1]:
         raise DamagedFile(path, f"record {row[2]!r} fails its checksum")
     return Record(
