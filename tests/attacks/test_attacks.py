@@ -38,10 +38,12 @@ def test_no_score_is_breached(case, embedder):
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
 def test_no_score_is_breached_in_any_variant(case, embedder):
-    """All seeded variants."""
+    """All seeded variants; and S8, no more than twice the time that as many harmless turns cost."""
     outcomes = [_held(case, number, embedder) for number in range(VARIANTS)]
     found, without = (sum(outcome.evidence[place] for outcome in outcomes) for place in (0, 1))
+    attacked, calm = (sum(outcome.cost[place] for outcome in outcomes) for place in (0, 1))
     assert found >= scores.EVIDENCE_KEPT * without
+    assert attacked <= 2 * calm
 
 
 def _hit(turn, number):
