@@ -32,7 +32,10 @@ class _Rule:
     pattern: re.Pattern[str]
 
     def fits(self, shown: str) -> bool:
-        return any(hint in shown for hint in self.hints) and self.pattern.search(shown) is not None
+        for hint in self.hints:  # a plain loop: a generator takes three times as long
+            if hint in shown:
+                return self.pattern.search(shown) is not None
+        return False
 
 
 def _rule(reason: str, hints: str, *ways: str) -> _Rule:
@@ -180,6 +183,7 @@ _RUSSIAN = re.compile(r"(?:игнориру\w*|забудь\w*)\W.{0,40}(?:ин�
 _SPELLED = re.compile(r"(?<![^\W_])[a-z][ .\-_*·|]{1,3}[a-z](?![a-z])(?:[ .\-_*·|]{1,3}[a-z](?![a-z])){6,200}")
 _STEMS = re.compile(r"ignor|instruct|previous|system|passw|overrid|disregard|prompt|always|secret|theuser|recommend")
 _CODED = re.compile(r"(?<![\w+/=-])(?:[\w+/-]{24,4000}={0,2})(?![\w+/=-])")
+_LONG = re.compile(r"\S{24}")
 _HEX = re.compile(r"(?:[0-9a-f]{2}[ :]?){16,2000}")
 _LEET = re.compile(r"[a-z][0134578@$][a-z]")
 _PLAIN_OF_LEET = str.maketrans("0134578@$", "oieastbas")
@@ -219,7 +223,7 @@ def is_suspect(text: str, trust: float = USER) -> bool:
 
 def _disguised(text: str, shown: str) -> Iterator[str]:
     """What is hidden in a text: in base64 or hex, in digits for letters, in tag characters."""
-    if max(map(len, shown.split()), default=0) >= 24:
+    if _LONG.search(shown):
         for run in _CODED.finditer(text):
             yield _decoded(run[0])
     if sum(map(shown[:400].count, "0123456789")) > 12:
