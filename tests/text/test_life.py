@@ -391,3 +391,15 @@ def test_reminders_fire_on_time_and_on_what_is_said(memory, clock):
     assert [one.id for one in memory.due(now=86400.0 * 12)] == [tap]
     memory.archive(tap, reason="done")
     assert [one.what for one in memory.due()] == ["buy tea"]
+
+
+def test_what_was_undone_since_still_stood_then(memory, clock):
+    """known_at between a correction and its undoing shows the corrected words first."""
+    wrong = said(memory, "The meeting is in room four.", at=10)
+    clock.now = 2000.0
+    right = memory.correct(wrong, "The meeting is in room five.")
+    clock.now = 3000.0
+    memory.undo()
+    first, second = memory.recall("Which room is the meeting in?", known_at=2500, tokens=None).hits
+    assert (first.id, second.id, second.status, second.heir) == (right, wrong, "superseded", right)
+    assert [hit.id for hit in memory.recall("Which room is the meeting in?", tokens=None).hits] == [wrong]

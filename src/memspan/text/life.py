@@ -141,7 +141,7 @@ class Life:
         self._patch("restore", Patch(id=id, status="active", heir="", valid_to=NEVER, why=reason))
 
     def used(self, ids: Iterable[str]) -> None:
-        """Count a use of each: what is used stays longer when room runs out. Raises UnknownId."""
+        """Count a use of each: what is used stays longer when room runs out. Ids that are gone count for nothing."""
         self._patch("used", *(Patch(id=id, used=1) for id in ids))
 
     def set_capacity(self, turns: int | None, *, half_life_days: float = 30.0) -> None:

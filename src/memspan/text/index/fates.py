@@ -7,6 +7,7 @@ turns that state another value of the same thing, the newer holds.
 from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +102,7 @@ class Fates:
 class View:
     """The units of a scope as seen from one moment.
 
-    at: when each happened;  seen_at: when it was learned [s], (count + 1,);  states: of then, None = of now
+    at: when each happened;  seen_at: when it was learned [s], (count + 1,);  then: what had become of them, None = now
     history: whether what no longer holds keeps its place
     """
 
@@ -111,14 +112,15 @@ class View:
         moment: Moment,
         at: NDArray[np.float64],
         seen_at: NDArray[np.float64],
-        states: Mapping[int, State] | None = None,
+        then: "Then | None" = None,
         *,
         history: bool = False,
     ) -> None:
         self.history = history
         self._fates, self._moment = fates, moment
-        self._states = fates.states if states is None else states
-        self._then = states is not None
+        self._states = fates.states if then is None else then.states
+        self._heirs = fates.heirs if then is None else then.heirs
+        self._then = then is not None
         self._chains = {} if moment.past or fates.expiring else fates.chains
         self.mask = self._visible(at, seen_at)
 
@@ -183,7 +185,7 @@ class View:
 
     def _last_heir(self, unit: int) -> int:
         for _ in range(_LONGEST):
-            following = self._fates.heirs.get(unit, 0)
+            following = self._heirs.get(unit, 0)
             if not following or not self.sees(following):
                 return 0
             unit = following
@@ -227,9 +229,19 @@ def _heirs(said: Sequence[Statement]) -> dict[int, int]:
     return heirs
 
 
-def folded_back(states: Mapping[int, State], undone: Iterable[tuple[int, State]]) -> dict[int, State]:
-    """States as they were. undone: (unit, state before) of each later change, the last change first"""
-    then = dict(states)
-    for unit, before in undone:
-        then[unit] = before
-    return then
+class Then(NamedTuple):
+    """What had become of units at a moment of the past. heirs: unit -> the unit that replaced it"""
+
+    states: Mapping[int, State]
+    heirs: Mapping[int, int]
+
+
+def folded_back(fates: Fates, undone: Iterable[tuple[int, State, int]]) -> Then:
+    """States and heirs as they were. undone: (unit, state, heir) before each later change, the last change first"""
+    states, heirs = dict(fates.states), dict(fates.heirs)
+    for unit, before, heir in undone:
+        states[unit] = before
+        heirs.pop(unit, None)
+        if heir:
+            heirs[unit] = heir
+    return Then(states, heirs)

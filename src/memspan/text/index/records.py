@@ -195,12 +195,13 @@ class RecordIndex:
 
     def view(self, moment: Moment, *, history: bool = False) -> "RecordView":
         """The records as seen from a moment. history: whether what no longer holds keeps its place"""
-        states = None
+        then = None
         if moment.known_at is not None:
             later = past.states_before(self.turns.store, self.turns.scope, moment.known_at, "record")
-            mine = ((self._unit_of[seq], before) for seq, before in later if seq in self._unit_of)
-            states = folded_back(self.fates.states, mine)
-        view = View(self.fates, moment, self.at, self.seen_at, states, history=history)
+            there = self._unit_of
+            mine = ((there[seq], state, there.get(heir or 0, 0)) for seq, state, heir in later if seq in there)
+            then = folded_back(self.fates, mine)
+        view = View(self.fates, moment, self.at, self.seen_at, then, history=history)
         return RecordView(self, view, moment)
 
     def of_kinds(self, kinds: Sequence[str] | None) -> Mask:

@@ -176,11 +176,14 @@ class ScopeIndex:
 
     def view(self, moment: Moment, *, history: bool = False) -> View:
         """The units as seen from a moment. history: whether what no longer holds keeps its place"""
-        states = None
+        then = None
         if moment.known_at is not None:
             later = past.states_before(self.store, self.scope, moment.known_at)
-            states = folded_back(self.fates.states, ((self.unit_of(seq), before) for seq, before in later))
-        return View(self.fates, moment, self.at, self.seen_at, states, history=history)
+            then = folded_back(
+                self.fates,
+                ((self.unit_of(seq), state, self.unit_of(heir) if heir else 0) for seq, state, heir in later),
+            )
+        return View(self.fates, moment, self.at, self.seen_at, then, history=history)
 
     def written(self) -> None:
         """This process has written: look again at the next refresh."""

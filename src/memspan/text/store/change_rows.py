@@ -53,7 +53,7 @@ class Operation:
         last: float | None = connection.execute(
             "SELECT at FROM change WHERE scope = ? ORDER BY seq DESC LIMIT 1", (scope,)
         ).get
-        self.at = now if last is None else max(now, last)
+        self.at = round(now if last is None else max(now, last), 6)  # what ISO 8601 text can hold
 
     def row(self, op: Op, kind: str, first: int, last: int, body: dict[str, Any] | None = None) -> None:
         """Append a row. body: what JSON can hold"""

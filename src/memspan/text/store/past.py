@@ -41,14 +41,20 @@ def states(
             yield seq, state, heir
 
 
-def states_before(store: SqliteStore, scope: str, moment: float, kind: Kind = "turn") -> list[tuple[int, State]]:
-    """(seq, state before) of each change of a turn's or record's state later than a moment [s], the last one first."""
+def states_before(
+    store: SqliteStore, scope: str, moment: float, kind: Kind = "turn"
+) -> list[tuple[int, State, int | None]]:
+    """(seq, state, seq of the heir) before each change of a turn's or record's state later than a moment [s], the last
+    change first.
+    """
     key = store.scope_key(scope)
-    found = []
+    found: list[tuple[int, State, int | None]] = []
     with store.snapshot() as connection:
         for row in change_rows.latest(connection, key, store.path):
             if row.at <= moment:
                 break
             if row.op == "set" and row.kind == kind and row.body is not None:
-                found.append((row.first, state_rows.of_fields(row.body["before"])))
+                state = state_rows.of_fields(row.body["before"])
+                heir = connection.execute(_SEQ_OF.format(kind), (key, state.heir)).get if state.heir else None
+                found.append((row.first, state, heir))
     return found

@@ -49,7 +49,9 @@ def _refuse(connection: apsw.Connection, scope: int, wanted: int, found: list[Ro
     if not found:
         raise CannotUndo(wanted, "there is no such operation in this scope; changes() lists them")
     if any(row.op == "erase" for row in found):
-        raise CannotUndo(wanted, "it is a forget(), and forgotten is gone")
+        raise CannotUndo(
+            wanted, "it is a forget(), and forgotten is gone; what came before it can be taken back by its number"
+        )
     query = "SELECT operation FROM change WHERE scope = ? AND op = 'undo' AND first = ? ORDER BY seq DESC LIMIT 1"
     by: int | None = connection.execute(query, (scope, wanted)).get
     if by is None:
