@@ -84,8 +84,7 @@ class World:
         while waiting:
             here = self.items[waiting.pop()]
             near = {here.corrects} if here.corrects in self.items else set()
-            if here.heir in self.items and self.items[here.heir].corrects == here.id:
-                near.add(here.heir)
+            near |= {item.id for item in self.items.values() if item.corrects == here.id}
             waiting += near - known
             known |= near
         return known
@@ -261,6 +260,7 @@ class Model(RuleBasedStateMachine):
         assert undone.verb == operation.verb
         world.done(undoing, self.now)
         if again:  # what was added comes back as it was; what was there is changed again
+            self.now += 10.0
             here.undo(undone.by)
             world.done(world.undo(undoing), self.now)
 
@@ -298,6 +298,7 @@ class Model(RuleBasedStateMachine):
             wanted: status
             for wanted, status in statuses.items()
             if status != "archived" and wanted in world.items and wanted not in world.murky
+            if world.items[wanted].seen <= then  # it may have been forgotten since, and learned again
         }
 
     def seen(self, scope, **moment):

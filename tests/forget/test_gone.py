@@ -229,3 +229,21 @@ def test_what_an_assistant_said_back_goes_with_it(tmp_path):
         memory.remember(f"As you said, {SECRET}", role="assistant", session="s1")
         assert memory.forget(mine).items == 2
         assert shown(memory, tmp_path) == []
+
+
+def test_a_correction_that_was_undone_or_not_believed_goes_too(tmp_path):
+    """They carry the id and the meta of what they were to replace; so do corrected records."""
+    with opened(tmp_path) as memory:
+        mine = memory.remember(Turn(SECRET, id="quillfeather", meta={"note": "flagstone"})).ids[0]
+        memory.correct(mine, "It is elsewhere.")
+        memory.undo()
+        memory.correct(mine, "It is not so.", role="tool")
+        memory.apply(
+            [Change("add", Record(id="r", kind="fact", text="no matter", sources=(), payload={"at": "4711-8802"}))]
+        )
+        memory.correct("r", "It does not matter.")
+        memory.undo()
+        assert memory.forget(mine).items == 3
+        assert memory.forget("r").items == 2
+        assert shown(memory, tmp_path) == []
+        assert list(memory.turns()) == memory.records() == []

@@ -11,7 +11,7 @@ The connection's secure_delete overwrites what is deleted inside pages with zero
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -226,7 +226,7 @@ def _doomed(
             doomed.kept.append(turn.id)
         else:
             doomed.turns[seq] = turn
-    records |= _citing(connection, scope, list(doomed.turns))
+    records = _record_versions(connection, scope, records | _citing(connection, scope, list(doomed.turns)))
     for some in turn_rows.batches(sorted(records)):
         query = f"SELECT seq, id, text FROM record WHERE scope = ? AND seq IN ({turn_rows.marks(some)})"
         for seq, wanted, text in connection.execute(query, (scope, *some)):
@@ -258,31 +258,56 @@ AND (:source IS NULL OR json_extract(meta, '$.source') = :source)
 
 
 def _versions(connection: apsw.Connection, scope: int, turns: Sequence[int]) -> list[int]:
-    """The turns with all earlier and later versions of them that correct() made, and what only said them back."""
-    known, waiting = set(turns), list(turns)
-    if not connection.execute("SELECT EXISTS (SELECT 1 FROM state WHERE scope = ? AND heir > '')", (scope,)).get:
-        return sorted(known)
-    while waiting:
-        seq = waiting.pop()
-        for (other,) in connection.execute(_VERSIONS, {"scope": scope, "seq": seq}):
-            if other not in known:
-                known.add(other)
-                waiting.append(other)
-    return sorted(known)
+    """The turns with all earlier and later versions of them that correct() made, and what only said them back.
+
+    Also versions that were undone, or that only contradict: they carry the old one's id and what was known of it.
+    """
+    near: dict[int, list[int]] = {}
+    for new, old in connection.execute(_CORRECTS, (scope,)):
+        near.setdefault(new, []).append(old)
+        near.setdefault(old, []).append(new)
+    for echo, first in connection.execute(_ECHOES, (scope,)):
+        near.setdefault(first, []).append(echo)
+    return sorted(_closure(turns, lambda seq: near.get(seq, ())))
 
 
-_VERSIONS = """
-SELECT new.seq FROM turn old JOIN state ON state.scope = :scope AND state.kind = 0 AND state.item = old.seq
-JOIN turn new ON new.scope = :scope AND new.id = state.heir
-WHERE old.scope = :scope AND old.seq = :seq AND json_extract(new.meta, '$.corrects') = old.id
-UNION ALL
-SELECT old.seq FROM turn new JOIN turn old ON old.scope = :scope AND old.id = json_extract(new.meta, '$.corrects')
-WHERE new.scope = :scope AND new.seq = :seq
-UNION ALL
-SELECT echo.seq FROM turn first JOIN state ON state.scope = :scope AND state.kind = 0 AND state.heir = first.id
-JOIN turn echo ON echo.seq = state.item
-WHERE first.scope = :scope AND first.seq = :seq AND echo.role > 0 AND echo.seq > first.seq
+_CORRECTS = """
+SELECT new.seq, old.seq FROM turn new
+JOIN turn old ON old.scope = new.scope AND old.id = json_extract(new.meta, '$.corrects')
+WHERE new.scope = ? AND instr(new.meta, '"corrects":')
+"""
+_ECHOES = """
+SELECT echo.seq, first.seq FROM state JOIN turn echo ON echo.seq = state.item
+JOIN turn first ON first.scope = state.scope AND first.id = state.heir
+WHERE state.scope = ? AND state.kind = 0 AND echo.role > 0 AND echo.seq > first.seq
 """  # role 0 is the user's: what an assistant said later and an older turn replaces is an echo of it
+
+
+def _record_versions(connection: apsw.Connection, scope: int, records: set[int]) -> set[int]:
+    """The records with all versions of them that correct() made."""
+    near: dict[int, list[int]] = {}
+    for new, old in connection.execute(_CORRECTED, (scope,)):
+        near.setdefault(new, []).append(old)
+        near.setdefault(old, []).append(new)
+    return _closure(records, lambda seq: near.get(seq, ()))
+
+
+_CORRECTED = """
+SELECT new.seq, old.seq FROM record new
+JOIN record old ON old.scope = new.scope AND old.id = substr(new.id, 1, length(new.id) - 1)
+WHERE new.scope = ? AND new.recipe = 'correct'
+"""
+
+
+def _closure(begin: Iterable[int], near: Callable[[int], Iterable[int]]) -> set[int]:
+    """All that can be reached. near: what lies next to one"""
+    known = set(begin)
+    waiting = list(known)
+    while waiting:
+        fresh = set(near(waiting.pop())) - known
+        known |= fresh
+        waiting += fresh
+    return known
 
 
 def _held(store: SqliteStore, connection: apsw.Connection, scope: int, kind: Kind) -> set[int]:
