@@ -235,15 +235,20 @@ def test_a_correction_that_was_undone_or_not_believed_goes_too(tmp_path):
     """They carry the id and the meta of what they were to replace; so do corrected records."""
     with opened(tmp_path) as memory:
         mine = memory.remember(Turn(SECRET, id="quillfeather", meta={"note": "flagstone"})).ids[0]
+        (plain,) = memory.remember("Plain talk.").ids
         memory.correct(mine, "It is elsewhere.")
         memory.undo()
         memory.correct(mine, "It is not so.", role="tool")
         memory.apply(
-            [Change("add", Record(id="r", kind="fact", text="no matter", sources=(), payload={"at": "4711-8802"}))]
+            [
+                Change(
+                    "add", Record(id="r", kind="fact", text="no matter", sources=(plain,), payload={"at": "4711-8802"})
+                )
+            ]
         )
         memory.correct("r", "It does not matter.")
         memory.undo()
         assert memory.forget(mine).items == 3
         assert memory.forget("r").items == 2
         assert shown(memory, tmp_path) == []
-        assert list(memory.turns()) == memory.records() == []
+        assert [turn.id for turn in memory.turns()] == [plain] and memory.records() == []
