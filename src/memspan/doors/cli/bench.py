@@ -95,6 +95,26 @@ def speed(data: Path | None, json_path: Path | None, md_path: Path | None, **pla
 
 
 @bench.command()
+@click.option("--records", default="10000,100000", show_default=True, callback=_sizes, help="Turns, comma separated.")
+@click.option("--folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Disk to measure on.")
+@click.option("--json", "json_path", type=_OUT, help="Write the result here.")
+@click.option("--md", "md_path", type=_OUT, help="Write the table here.")
+@click.option("--asked", default=200, show_default=True, type=click.IntRange(10), help="How many recalls of each kind.")
+@click.option("--times", default=20, show_default=True, type=click.IntRange(3), help="How many of each change.")
+@click.option("--seed", default=7, show_default=True, type=int, help="Of text and questions.")
+def changing(json_path: Path | None, md_path: Path | None, **plan: Any) -> None:
+    """Time correct, undo, looking back and forget in a large memory."""
+    from memspan.bench.changing import ChangingPlan, markdown, measure
+
+    result = measure(ChangingPlan(**plan), _command(), lambda line: click.echo(line, err=True))
+    _write(json_path, result)
+    table = markdown(result)
+    if md_path:
+        md_path.write_text(table, encoding="utf-8")
+    click.echo(table, nl=False)
+
+
+@bench.command()
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder that holds the data sets.")
 @click.option("--sets", default="locomo", show_default=True, callback=_list, help="Data sets, comma separated.")
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write into.")
