@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from memspan.core.records import Remembered
     from memspan.text.memory import Memory
 
+LOWER = ("agent", "tool", "import", "unknown")
 BATCH_TURNS = 1_000
 BATCH_CHARS = 4_000_000
 
@@ -60,7 +61,14 @@ class _How:
     session: str | None
     format_name: str | None
     setting: str | None
+    source: str | None
+    trust: str | None
     again: bool
+
+    def meta(self) -> dict[str, str]:
+        """What is noted with every turn."""
+        said = {"source": self.source, "trust": self.trust}
+        return {name: value for name, value in said.items() if value}
 
 
 @click.command()
@@ -71,6 +79,12 @@ class _How:
 @click.option("--speaker", default="", help="Who speaks where the file does not say.")
 @click.option("--session", help="The conversation it belongs to.  [default: as the file says, else its name]")
 @click.option("--format", "format_name", help="How the files are written.  [default: recognised by content]")
+@click.option("--source", help="Where it comes from: noted with every turn, and `forget --source` finds it.")
+@click.option(
+    "--trust",
+    type=click.Choice(LOWER),
+    help="Trust it no more than this: it never becomes a rule or a liking, and one source gets little room.",
+)
 @click.option("--again", is_flag=True, help="Take in words that were forgotten here; without it they are refused.")
 @_options.setting_option
 @_options.json_option
@@ -97,7 +111,8 @@ def remember(files: tuple[str, ...], memory: Path, scope: str, as_json: bool, **
 
 def _remember_text(memory: "Memory", text: str, how: _How) -> Tally:
     tally = Tally("--text")
-    tally.count(memory.remember(text, speaker=how.speaker, session=how.session or "", at=how.at, again=how.again))
+    session, meta = how.session or "", how.meta()
+    tally.count(memory.remember(text, speaker=how.speaker, session=session, at=how.at, meta=meta, again=how.again))
     return tally
 
 
@@ -108,7 +123,7 @@ def _remember_file(memory: "Memory", name: str, path: Path, how: _How) -> Tally:
     source: str | BinaryIO = sys.stdin.buffer if name == "-" else name
     turns = read(source, format=how.format_name, session=how.session, speaker=how.speaker, progress=bar)
     try:
-        _store(memory, turns, tally, bar, again=how.again)
+        _store(memory, _noted(turns, how.meta()), tally, bar, again=how.again)
     except UsageError as why:
         tally.error = f"{why}. {_safe_ones(tally, path)}"
     except StoreError:
@@ -122,6 +137,10 @@ def _remember_file(memory: "Memory", name: str, path: Path, how: _How) -> Tally:
     if tally.error:
         click.echo(f"memspan: {_show.one_line(tally.error)}", err=True)
     return tally
+
+
+def _noted(turns: Iterator[Turn], meta: dict[str, str]) -> Iterator[Turn]:
+    return (replace(turn, meta={**turn.meta, **meta}) for turn in turns) if meta else turns
 
 
 def _safe_ones(tally: Tally, path: Path) -> str:
