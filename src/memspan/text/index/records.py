@@ -21,6 +21,7 @@ from memspan.text.index.flat import Flat, Halves, Ints
 from memspan.text.index.lexical import Lexical
 from memspan.text.index.scope import ScopeIndex
 from memspan.text.index.words import bag
+from memspan.text.safety.suspect import is_suspect
 from memspan.text.safety.trust import USER
 from memspan.text.store import cited, past
 from memspan.text.store.change_rows import Row
@@ -55,12 +56,12 @@ class RecordIndex:
         self._seq, self._crc = Column(np.int64), Column(np.int64)
         self._kind, self._chars = Column(np.int32), Column(np.int32)
         self._at, self._seen_at, self._end = Column(np.float64), Column(np.float64), Column(np.float64)
-        self._trusted, self._there = Column(np.bool_), Column(np.bool_)
+        self._trusted, self._suspect, self._there = Column(np.bool_), Column(np.bool_), Column(np.bool_)
         self._own = {embedder.name: Column(np.float16, embedder.dim) for embedder in self._embedders}
         self._planes: dict[str, Flat] = {}
         for column in (self._seq, self._crc, self._kind, self._chars, self._at, self._seen_at, self._end):
             column.append(np.zeros(1))
-        for flags in (self._trusted, self._there):
+        for flags in (self._trusted, self._suspect, self._there):
             flags.append(np.zeros(1, np.bool_))
         for embedder in self._embedders:
             self._own[embedder.name].append(np.zeros((1, embedder.dim), np.float16))
@@ -93,6 +94,11 @@ class RecordIndex:
     def trusted(self) -> Mask:
         """Whether it rests on the user's own words alone."""
         return self._trusted.view
+
+    @property
+    def suspect(self) -> Mask:
+        """Whether it reads like an instruction from somebody who may not give one."""
+        return self._suspect.view
 
     def refresh(self) -> None:
         """Take in what was written since the last time; the turns' index has been refreshed before.
@@ -130,28 +136,26 @@ class RecordIndex:
         store, scope = self.turns.store, self.turns.scope
         for start in range(0, len(seqs), _BATCH):
             found = cited.read(store, scope, seqs[start : start + _BATCH])
-            mine = [one for _, one in sorted(found.items()) if (one.record.recipe == RECIPE) == self.derived]
+            mine = [one for _, one in sorted(found.items()) if (one.recipe == RECIPE) == self.derived]
             if mine:
                 self._append(mine, renewed)
 
     def _append(self, found: Sequence[Cited], renewed: dict[int, float]) -> None:
-        records = [one.record for one in found]
-        texts = ["\n".join((record.text, *record.keys)) for record in records]
-        first = self.count + 1
-        self._unit_of |= {one.seq: unit for unit, one in enumerate(found, start=first)}
+        texts = [one.searched for one in found]
+        self._unit_of |= {one.seq: unit for unit, one in enumerate(found, start=self.count + 1)}
         self.lexical.add([bag(text) for text in texts])
         self._seq.append(np.array([one.seq for one in found]))
         self._crc.append(np.array([one.crc for one in found]))
-        self._kind.append(np.array([self.kinds.setdefault(record.kind, len(self.kinds)) for record in records]))
-        self._chars.append(np.array([len(record.text) for record in records]))
-        self._trusted.append(np.array([record.trust >= USER for record in records]))
+        self._kind.append(np.array([self.kinds.setdefault(one.kind, len(self.kinds)) for one in found]))
+        self._chars.append(np.array([len(one.text) for one in found]))
+        self._trusted.append(np.array([one.trust >= USER for one in found]))
+        self._suspect.append(np.array([is_suspect(one.text, one.trust) for one in found]))
         self._there.append(np.ones(len(found), np.bool_))
-        recorded = [max(one.record.recorded_at or 0.0, renewed.get(one.seq, 0.0)) for one in found]
-        self._seen_at.append(np.array(recorded))
-        spans = [self.derived and record.kind not in _STANDING for record in records]
-        at = [record.valid_to if span else record.valid_from for record, span in zip(records, spans, strict=True)]
+        self._seen_at.append(np.array([max(one.recorded_at, renewed.get(one.seq, 0.0)) for one in found]))
+        spans = [self.derived and one.kind not in _STANDING for one in found]
+        at = [one.valid_to if span else one.valid_from for one, span in zip(found, spans, strict=True)]
         self._at.append(np.array([np.nan if when is None else when for when in at]))
-        ends = [None if span else record.valid_to for record, span in zip(records, spans, strict=True)]
+        ends = [None if span else one.valid_to for one, span in zip(found, spans, strict=True)]
         self._end.append(np.array([np.inf if end is None else end for end in ends]))
         self._embed(found, texts)
 
@@ -227,6 +231,10 @@ class RecordView:
         self.mask[0] = False
         if moment.as_of is not None:
             self.mask &= self._end > moment.as_of
+
+    def told(self, units: NDArray[np.int64]) -> set[int]:
+        """Those of the units of which anything is known to have become."""
+        return {*self._view.told(units.tolist()), *units[self._end[units] <= self._looked].tolist()}
 
     def heir(self, unit: int) -> int:
         """The unit that holds instead of this one, itself where it holds, 0 where nothing does."""

@@ -15,7 +15,6 @@ from memspan.text.index.fates import Moment, View
 from memspan.text.index.marks import SUSPECT
 from memspan.text.index.records import RecordIndex
 from memspan.text.index.scope import ScopeIndex
-from memspan.text.index.words import words
 from memspan.text.recall import confidence, context
 from memspan.text.recall.advice import kind, without
 from memspan.text.recall.beside import TURN, Guests, joined
@@ -23,13 +22,11 @@ from memspan.text.recall.context import Note
 from memspan.text.recall.pack import Packer, note_of_turn
 from memspan.text.recall.rank import MAX_QUESTION_CHARS, Asked, Ranking, rank
 from memspan.text.recall.setting import Setting
-from memspan.text.safety.suspect import is_suspect
 from memspan.text.safety.trust import source_of, trust_of
 from memspan.text.store import cited
 from memspan.text.store.cited import Cited
 
 _READ_AHEAD = 16
-_NAME_WORDS = 8  # a speaker's name belongs to a turn's words
 KEYS = "keys"
 """The boost of a turn that a record with its words, but other keys, has found."""
 
@@ -169,7 +166,7 @@ class Answerer:
                 until=told.until(unit),
                 heir=self._heir(unit, ranking, read),
                 contradicts=tuple(sorted(against & ids)) if (against := told.against(turn)) else (),
-                suspect=told.suspect(unit, turn),
+                suspect=told.suspect(unit),
             )
             for number, ((unit, turn, tokens), (score, why)) in enumerate(zip(items, explained, strict=True), start=1)
         ]
@@ -199,7 +196,7 @@ class _Told:
 
     def note(self, unit: int, turn: Turn) -> Note:
         """For its label in the block."""
-        note, suspect = self.read.note(unit, turn), self.suspect(unit, turn)
+        note, suspect = self.read.note(unit, turn), self.suspect(unit)
         if unit not in self.ranking.heirs and not suspect:
             return note
         status: Status = "superseded" if unit in self.ranking.heirs else "active"
@@ -209,11 +206,12 @@ class _Told:
         """Ids of turns it contradicts."""
         return self._index.contradictions.get(turn.id, _NONE)
 
-    def suspect(self, unit: int, turn: Turn) -> bool:
+    def suspect(self, unit: int) -> bool:
         """Whether it reads like an instruction from somebody who may not give one."""
         if unit <= self._index.count:
             return bool(self._marks[unit] & SUSPECT)
-        return is_suspect(turn.text, self.read.trust(unit, turn))
+        some = self.read.among(unit)
+        return some is not None and bool(some.index.suspect[unit - some.offset])
 
     def until(self, unit: int) -> float | None:
         """Until when it held: as its state says, else when its heir was said [s]."""
@@ -228,20 +226,11 @@ class _Told:
 
     def instead(self, unit: int) -> int:
         """The unit to be shown for a record: a turn it cites, where that says the same words; 0 = nothing."""
-        turn, cited = self.read.turn(unit), self.read.cited(unit)
-        if turn is None or cited is None or not self.read.with_turns:
+        cited = self.read.cited(unit)
+        turn = self._index.unit_of(cited.same) if cited and cited.same and self.read.with_turns else 0
+        if not turn or not self._view.sees(turn):
             return unit
-        said = words(turn.text)
-        lengths = self._index.lexical.lengths.view
-        near = [
-            place
-            for seq in cited.turns
-            if (place := self._index.unit_of(seq)) and 0 <= lengths[place] - len(said) <= _NAME_WORDS
-        ]
-        for place in near:
-            if self._view.sees(place) and (there := self.read.turn(place)) and words(there.text) == said:
-                return 0 if place in self.ranking.heirs else self._raised(place, unit)
-        return unit
+        return 0 if turn in self.ranking.heirs else self._raised(turn, unit)
 
     def _raised(self, turn: int, record: int) -> int:
         """The turn, now worth as much as the record whose keys found it."""
@@ -268,9 +257,9 @@ class _Reader:
 
     def ahead(self, units: Sequence[int]) -> None:
         wanted = [unit for unit in units if unit and unit not in self._turns]
-        for some in self.guests:
-            self._records_ahead(some, [unit for unit in wanted if self.among(unit) is some])
-        wanted = [unit for unit in wanted if unit not in self._turns]
+        for some in reversed(self.guests) if wanted else ():
+            self._records_ahead(some, [unit for unit in wanted if unit > some.offset])
+            wanted = [unit for unit in wanted if unit <= some.offset]
         if not wanted:
             return
         seqs = self.index.seq[wanted].tolist()
@@ -291,12 +280,14 @@ class _Reader:
 
     def turn(self, unit: int) -> Turn | None:
         """None where its row is damaged: nothing wrong is ever served."""
-        self.ahead([unit])
+        if unit not in self._turns:
+            self.ahead([unit])
         return self._turns.get(unit)
 
     def cited(self, unit: int) -> Cited | None:
         """The record, None where it is a turn or damaged."""
-        self.ahead([unit])
+        if unit not in self._turns:
+            self.ahead([unit])
         return self._cited.get(unit)
 
     def texts(self, units: Sequence[int]) -> Mapping[int, str]:
@@ -306,26 +297,25 @@ class _Reader:
     # -- of what was read
 
     def kind(self, unit: int) -> str:
-        return self._cited[unit].record.kind if unit in self._cited else TURN
+        return self._cited[unit].kind if unit in self._cited else TURN
 
     def sources(self, unit: int, turn: Turn) -> tuple[str, ...]:
-        return self._cited[unit].record.sources if unit in self._cited else (turn.id,)
+        return self._cited[unit].sources if unit in self._cited else (turn.id,)
 
     def trust(self, unit: int, turn: Turn) -> float:
         if unit in self._cited:
-            return self._cited[unit].record.trust
+            return self._cited[unit].trust
         return 1.0 if turn.role == "user" and not turn.meta else trust_of(turn.role, turn.meta)
 
     def note(self, unit: int, turn: Turn) -> Note:
         if unit not in self._cited:
             return note_of_turn(unit, turn)
-        record = self._cited[unit].record
+        record = self._cited[unit]
         source = source_of(turn.role, turn.speaker, turn.meta)
         return Note(kind=record.kind, role=turn.role, trust=record.trust, source=source)
 
 
 def _as_turn(one: Cited, scope: str) -> Turn:
     """A record in the form in which turns are packed."""
-    record = one.record
-    at = record.recorded_at if record.valid_from is None else record.valid_from
-    return stored_turn(record.text, "", one.role, "", at, record.recorded_at, record.payload, record.id, scope)
+    at = one.recorded_at if one.valid_from is None else one.valid_from
+    return stored_turn(one.text, "", one.role, "", at, one.recorded_at, one.payload, one.id, scope)

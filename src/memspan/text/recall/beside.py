@@ -17,7 +17,7 @@ from memspan.text.index.fates import Mask
 from memspan.text.index.records import RecordIndex, RecordView
 from memspan.text.index.scope import ScopeIndex
 from memspan.text.index.words import query_words, word_hash, words
-from memspan.text.recall.rank import Floats, Ranking, Units
+from memspan.text.recall.rank import Floats, Ranking, Units, highest
 from memspan.text.recall.setting import Setting
 
 TURN = "turn"
@@ -64,8 +64,8 @@ def joined(
         for arm in ranking.arms:
             total += np.float32(arm.base) + np.float32(arm.slope) * raws[arm.name]
         total[~some.there] = -np.inf
-        units = np.lexsort((-np.arange(len(total)), -total))[: min(depth, int(some.there.sum()))]
-        heirs = {unit: heir for unit in units.tolist() if (heir := some.view.heir(unit)) != unit}
+        units = highest(total, min(depth, int(some.there.sum())))
+        heirs = {unit: heir for unit in some.view.told(units) if (heir := some.view.heir(unit)) != unit}
         if heirs and not some.view.history:
             boosts["succession"] = _succession(total, heirs, some.there, setting)
             total += boosts["succession"]

@@ -161,7 +161,7 @@ def rank(
     total[0] = -np.inf  # nobody
     if there is not None:
         total[~there] = -np.inf
-    units = _best(total, min(depth, seen))
+    units = highest(total, min(depth, seen))
     ranking = _ordered(units, _sum(arms, boosts, units), arms, boosts)
     _bridge(ranking, index, setting, text_of, view)
     _succeed(ranking, index, setting, view)
@@ -210,9 +210,9 @@ def _lexical(
 ) -> Arm:
     """BM25F of the candidates: the best by plain BM25 with their neighbours, and the best of each dense arm."""
     touched = np.flatnonzero(plain)
-    best = touched[_best(plain[touched], min(setting.candidates, len(touched)))]
+    best = touched[highest(plain[touched], min(setting.candidates, len(touched)))]
     some: list[Units] = [index.neighbours[best].ravel().astype(np.int64)]
-    some += [_best(cosines, min(setting.candidates, index.count)) for cosines in near]
+    some += [highest(cosines, min(setting.candidates, index.count)) for cosines in near]
     wanted = np.zeros(index.count + 1, np.bool_)
     wanted[np.concatenate(some)] = True
     wanted[0] = False
@@ -261,7 +261,7 @@ def _boosts(index: ScopeIndex, question: str, setting: Setting) -> dict[str, Flo
     return boosts
 
 
-def _best(scores: Floats, most: int) -> Units:
+def highest(scores: Floats, most: int) -> Units:
     """Places of the `most` highest scores, in no order; place 0 (nobody) only where scores say so."""
     if most >= len(scores):
         return np.arange(len(scores))

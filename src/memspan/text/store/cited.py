@@ -1,32 +1,51 @@
 """Records with the turns they cite, as recall needs them: whole rows only, and no more trusted than their sources."""
 
+import json
+import re
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from memspan.core.errors import DamagedFile
-from memspan.core.records import ROLES, Record, Role
+from memspan.core.records import ROLES, Json, Role
 from memspan.text.safety.trust import AGENT, source_of, trust_of
-from memspan.text.store import record_rows, rows, state_rows
+from memspan.text.store import record_rows, rows
 from memspan.text.store.sqlite import SqliteStore
 from memspan.text.store.turn_rows import batches, marks
 
+_WORD = re.compile(r"\w+")
+_MOST_SIGNS = 40  # no more of them are taken for nothing
 
-@dataclass(frozen=True, slots=True)
-class Cited:
+
+class Cited(NamedTuple):
     """A record as it was written, and what it stands on.
 
-    seq, crc: of its row;  turns: seqs of the turns it cites;  role: of the least trusted of them
-    record.trust is no more than that of any of them; where it is less than the assistant's, record.payload["source"]
-    tells where the text came from
+    seq, crc: of its row;  keys: JSON;  sources: ids of the turns it cites;  role: of the least trusted of them
+    trust: no more than that of any of them; where it is less than the assistant's, payload["source"] tells where the
+        text came from
+    same: seq of a turn it cites that has the same words, 0 where none has
     """
 
     seq: int
     crc: int
-    record: Record
-    turns: tuple[int, ...]
+    id: str
+    kind: str
+    text: str
+    keys: str
+    valid_from: float | None
+    valid_to: float | None
+    recorded_at: float
+    recipe: str
+    payload: Mapping[str, Json]
+    sources: tuple[str, ...]
     role: Role
+    trust: float
+    same: int
+
+    @property
+    def searched(self) -> str:
+        """Text and keys."""
+        return "\n".join((self.text, *json.loads(self.keys)))
 
 
 def seqs(store: SqliteStore, scope: str, recipe: str, *, made_by: bool) -> list[int]:
@@ -56,29 +75,48 @@ def read(store: SqliteStore, scope: str, wanted: Sequence[int]) -> dict[int, Cit
             sources: dict[int, list[Any]] = {}
             for row in connection.execute(_SOURCES.format(marks(some)), (key, *some)):
                 sources.setdefault(row[0], []).append(row[1:])
-            query = f"SELECT {record_rows.COLUMNS} FROM record WHERE scope = ? AND seq IN ({marks(some)})"
+            query = f"SELECT {record_rows.COLUMNS} FROM record WHERE seq IN ({marks(some)})"
             one: Any  # SQLite's own types
-            for one in connection.execute(query, (key, *some)).fetchall():
-                try:
-                    found[one[0]] = _cited(store, one, sources.get(one[0], []))
-                except DamagedFile as damage:
-                    warnings.warn(str(damage), stacklevel=4)
+            for one in connection.execute(query, tuple(some)).fetchall():
+                if one[1] != key:
+                    continue
+                told = sources.get(one[0], [])
+                if rows.checksum(*one[:-1], *(turn[0] for turn in told)) == one[-1]:
+                    found[one[0]] = _cited(one, told)
+                else:
+                    warnings.warn(str(DamagedFile(store.path, f"record {one[2]!r} fails its checksum")), stacklevel=4)
     return found
 
 
 _SOURCES = """
-SELECT record, seq, id, role, speaker, meta FROM source JOIN turn ON turn.seq = source.turn
+SELECT record, seq, id, role, speaker, meta, text FROM source JOIN turn ON turn.seq = source.turn
 WHERE source.scope = ? AND record IN ({}) ORDER BY record, seq
 """
 
 
-def _cited(store: SqliteStore, row: Any, sources: Sequence[Any]) -> Cited:  # Any: SQLite's own types
-    record = record_rows.record_of(row, [(seq, id) for seq, id, *_ in sources], state_rows.BORN, store.path)
-    told = [(ROLES[role], speaker, rows.parse(meta)) for *_, role, speaker, meta in sources]
-    role, speaker, meta = min(told, key=lambda turn: trust_of(turn[0], turn[2]))
-    trust = min(record.trust, trust_of(role, meta))
-    if trust < AGENT and not record.payload.get("source"):
-        record = replace(record, payload={**record.payload, "source": source_of(role, speaker, meta)})
-    if trust != record.trust:
-        record = replace(record, trust=trust)
-    return Cited(row[0], row[-1], record, tuple(seq for seq, *_ in sources), role)
+def _cited(row: Sequence[Any], sources: Sequence[Any]) -> Cited:  # Any: SQLite's own types
+    seq, _, wanted, kind, text, keys, _, valid_from, valid_to, recorded, _, trust, _, recipe, payload, crc = row
+    told = [(ROLES[role], speaker, rows.parse(meta)) for _, _, role, speaker, meta, _ in sources]
+    role, speaker, meta = told[0] if len(told) == 1 else min(told, key=lambda turn: trust_of(turn[0], turn[2]))
+    trust = min(trust, trust_of(role, meta))
+    known = rows.parse(payload)
+    if trust < AGENT and not known.get("source"):
+        known = {**known, "source": source_of(role, speaker, meta)}
+    same = next((source[0] for source in sources if _same_words(source[-1], text)), 0)
+    ids = tuple(source[1] for source in sources)
+    return Cited(
+        *(seq, crc, wanted, kind, text, keys, valid_from, valid_to, recorded, recipe, known, ids, role, trust, same)
+    )
+
+
+def _same_words(one: str, other: str) -> bool:
+    """Whether two texts differ in case and signs only.
+
+    >>> _same_words("We moved; to Lisbon!", "we moved to Lisbon"), _same_words("We moved.", "He moved.")
+    (True, False)
+    """
+    if one == other:
+        return True
+    if abs(len(one) - len(other)) > _MOST_SIGNS:
+        return False
+    return _WORD.findall(one.casefold()) == _WORD.findall(other.casefold())

@@ -155,14 +155,7 @@ def _row(seq: int, scope: int, record: Record, now: float) -> tuple[object, ...]
 
 def _record(connection: apsw.Connection, row: tuple[Any, ...], state: State, path: Path) -> Record:  # Any: SQLite's own
     query = "SELECT turn, id FROM source JOIN turn ON turn.seq = source.turn WHERE source.scope = ? AND record = ?"
-    return record_of(row, sorted(connection.execute(query, (row[1], row[0]))), state, path)
-
-
-def record_of(row: tuple[Any, ...], sources: Sequence[tuple[int, str]], state: State, path: Path) -> Record:
-    """The record of a row. sources: seq and id of each turn it cites, ascending
-
-    Raises DamagedFile where the checksum over both fails.
-    """
+    sources = sorted(connection.execute(query, (row[1], row[0])))
     if rows.checksum(*row[:-1], *(seq for seq, _ in sources)) != row[-1]:
         raise DamagedFile(path, f"record {row[2]!r} fails its checksum")
     return Record(
