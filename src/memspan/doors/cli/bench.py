@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-ALL_SETS = "locomo,beam,realmem,knowme-d3,lifebench,madial,memdaily,prefeval,multihop"
+ALL_SETS = "locomo,beam,realmem,knowme-d3,lifebench,madial,memdaily,prefeval,multihop,standing-syn"
 _OUT = click.Path(dir_okay=False, path_type=Path)
 
 
