@@ -164,7 +164,7 @@ def test_of_two_corrections_from_two_processes_exactly_one_wins(tmp_path):
 
 def test_forgetting_a_session_that_another_process_writes(tmp_path):
     """What was there at that moment goes, what is written later stays; nothing is lost twice or kept half."""
-    count = 150
+    count = 60
     with memory(tmp_path / "m.mem") as here:
         child = started(WRITING, tmp_path / "m.mem", count)
         child.stdin.write("\n")
