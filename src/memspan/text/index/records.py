@@ -77,7 +77,7 @@ class RecordIndex:
 
     @property
     def chars(self) -> NDArray[np.int32]:
-        """Length of the text [characters]."""
+        """Length of the text with the least that its label takes [characters]."""
         return self._chars.view
 
     @property
@@ -147,7 +147,7 @@ class RecordIndex:
         self._seq.append(np.array([one.seq for one in found]))
         self._crc.append(np.array([one.crc for one in found]))
         self._kind.append(np.array([self.kinds.setdefault(one.kind, len(self.kinds)) for one in found]))
-        self._chars.append(np.array([len(one.text) for one in found]))
+        self._chars.append(np.array([len(one.text) + _label_chars(one.kind) for one in found]))
         self._trusted.append(np.array([one.trust >= USER for one in found]))
         self._suspect.append(np.array([is_suspect(one.text, one.trust) for one in found]))
         self._there.append(np.ones(len(found), np.bool_))
@@ -245,3 +245,8 @@ class RecordView:
         """Until when the unit held [s], None where no end is known."""
         end = float(self._end[unit])
         return end if end < np.inf else None
+
+
+def _label_chars(kind: str) -> int:
+    """The least that a record's label takes in the block; what is odd in a kind may be left out of it."""
+    return len("(derived: ) ") + (len(kind) if kind.isascii() and kind.isalpha() and len(kind) < 50 else 0)

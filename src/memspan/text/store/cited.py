@@ -117,6 +117,7 @@ def _same_words(one: str, other: str) -> bool:
     """
     if one == other:
         return True
-    if abs(len(one) - len(other)) > _MOST_SIGNS:
-        return False
+    first, there = _WORD.search(one), _WORD.search(other)
+    if abs(len(one) - len(other)) > _MOST_SIGNS or not first or not there or first[0].lower() != there[0].lower():
+        return False  # most pairs, at a tenth of the time
     return _WORD.findall(one.casefold()) == _WORD.findall(other.casefold())
