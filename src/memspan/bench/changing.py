@@ -1,4 +1,4 @@
-"""What changing a large memory costs: correct, undo, look back, forget; run by `memspan bench changing`."""
+"""What changing a large memory costs: correct, undo, look back, reflect, forget; run by `memspan bench changing`."""
 
 import shlex
 from collections.abc import Callable, Sequence
@@ -69,6 +69,7 @@ def _measured(plan: ChangingPlan, size: int, path: Path) -> Result:
         ids = [unit.id for unit in first]
         found |= _changes(memory, ids, plan.times)
         found["file_mb"] = round(memory.stats().bytes / 1e6, 1)
+        found |= _reflects(memory, size)
         return found | _forgets(memory, ids, plan.times)
 
 
@@ -94,6 +95,17 @@ def _changes(memory: Memory, ids: Sequence[str], times: int) -> Result:
         correct.append(_timed(lambda: memory.correct(wanted, "It was not quite so.", reason="misheard")))  # noqa: B023
         undo.append(_timed(memory.undo))
     return percentiles("correct_ms", correct) | percentiles("undo_ms", undo)
+
+
+def _reflects(memory: Memory, size: int) -> Result:
+    """All of it, then with nothing new, then with one more turn."""
+    first, again = _timed(memory.reflect), _timed(memory.reflect)
+    memory.remember("One more thing was said.", speaker="Ann", session="one more")
+    return {
+        "reflect_turns_per_s": round(size / first),
+        "reflect_again_ms": round(1e3 * again, 2),
+        "reflect_one_more_s": round(_timed(memory.reflect), 2),
+    }
 
 
 def _forgets(memory: Memory, ids: Sequence[str], times: int) -> Result:
@@ -128,7 +140,7 @@ def markdown(result: Result) -> str:
         f"`{result['command']}`",
         f"{result['at']}; {line(result['machine'], result['versions'])}.",
         f"Made-up text, seed {result['seed']}. Every change is on the medium when its call returns; a forget has also "
-        "folded and synced the log and washed the file's pages.",
+        "folded and synced the log and washed the file's pages, and has taken what reflect() had derived.",
         table(["figure", *(f"{size['records']:,} turns" for size in sizes)], rows),
     ]
     return "\n\n".join(parts) + "\n"
