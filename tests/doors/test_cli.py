@@ -52,6 +52,17 @@ def test_remember_and_recall(chat: Path) -> None:
     assert "[1] Ana  chat\n    I moved to Lisbon in May." in out and "scope me" in out and "tokens" in out
 
 
+def test_recall_of_kinds(chat: Path) -> None:
+    """Only what was asked for, and the line below says how much of what was found."""
+    memspan("remember", chat)
+    memspan("reflect")
+    found = json.loads(memspan("recall", "Lisbon", "--json", "--kind", "episode", "--kind", "turn").stdout)
+    assert {hit["kind"] for hit in found["hits"]} == {"turn", "episode"}
+    assert "\n1 record · " in memspan("recall", "Lisbon", "--kind", "episode").stdout
+    assert "3 turns · " in memspan("recall", "Lisbon").stdout
+    memspan("recall", "Lisbon", "--kind", "dragon", code=1)
+
+
 def test_remembering_again_adds_only_what_is_new(chat: Path) -> None:
     """A grown file: the turns that were there are known."""
     memspan("remember", chat)

@@ -17,7 +17,15 @@ from memspan.doors.cli import _options, _show
 @click.option(
     "--tokens", type=click.IntRange(min=1), default=1000, show_default=True, help="The evidence fits into these."
 )
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many turns.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many turns and records.")
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    callback=lambda _context, _option, kinds: kinds or None,
+    help="Only this kind: turn, or one of records, like fact, preference, episode, entity. May be given several times."
+    "  [default: turns and all records that reflect did not make]",
+)
 @click.option("--as-of", help="What had happened and held at this moment: ISO 8601, e.g. 2024-06-01.")
 @click.option("--known-at", help="What memory knew at this moment.")
 @click.option("--history", is_flag=True, help="Rank what no longer holds as if it still did.")
@@ -27,7 +35,7 @@ from memspan.doors.cli import _options, _show
 @click.option("--context", is_flag=True, help="Print only the text to put into a prompt.")
 @_options.json_option
 def recall(question: str, memory: Path, scope: str, explain: bool, context: bool, as_json: bool, **asked: Any) -> None:
-    """Print the turns that bear on QUESTION, best first, each with who said it, when, and its id.
+    """Print what bears on QUESTION, best first: turns with who said them, when, and their ids, and facts about them.
 
     What something newer has replaced stands behind it, with until when it held and by what it was superseded.
     Instructions that always apply stand in a block of their own. The confidence is the probability that the answer
@@ -134,11 +142,20 @@ def _why(hit: Hit) -> Iterator[str]:
         yield f"{arm.name.ljust(width)}  rank {arm.rank:>4}   score {arm.score:>8.3f}   added {arm.added:>+7.3f}"
 
 
+def _counts(found: Recall) -> Iterator[str]:
+    turns = sum(hit.kind == "turn" for hit in found.hits)
+    records = len(found.hits) - turns
+    if turns or not records:
+        yield _show.amount(turns, "turn")
+    if records:
+        yield _show.amount(records, "record")
+
+
 def summary(found: Recall, scope: str) -> str:
     """One line: how much, how sure, what it cost."""
     return " · ".join(
         (
-            _show.amount(len(found.hits), "turn"),
+            *_counts(found),
             _show.amount(found.cost.tokens, "token"),
             _show.duration(found.cost.seconds),
             f"confidence {found.confidence:.2f}",
