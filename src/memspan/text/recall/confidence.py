@@ -30,7 +30,7 @@ FEATURES = (
 
 # setting -> intercept, then one weight per feature
 WEIGHTS: Mapping[str, Sequence[float]] = MappingProxyType(
-    {"lite": (-4.9714, 3.2393, -3.0982, 2.7289, 0.9979, 5.5326, 0.5439, -0.2745, -0.7205, 1.0880)}
+    {"lite": (-4.6960, 1.8355, -1.9318, 2.6853, 1.6807, 4.8334, 0.5480, -0.2906, -0.7086, 1.0072)}
 )
 
 
