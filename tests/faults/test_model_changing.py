@@ -19,6 +19,7 @@ from tests.faults.workload import memory
 
 from memspan import Turn
 from memspan.core.errors import AlreadyCorrected, CannotUndo, Held
+from memspan.text.store import change_rows
 
 SCOPES = st.sampled_from(["alice", "alice", "alice", "bob"])  # the other one is there to stay as it is
 NUMBERS = st.integers(0, 4)  # few, so that calls meet each other
@@ -117,10 +118,17 @@ class World:
                 return operation
         return None
 
+    def undoing(self, operation):
+        """The last operation that took this one back, None where none did."""
+        return next((later for later in reversed(self.log) if later.undoes is operation), None)
+
     def undo(self, operation):
         """The new operation. Raises CannotUndo; then nothing was changed."""
         if operation.verb == "forget":
             raise CannotUndo(0, "forgotten")
+        by = self.undoing(operation)
+        if by is not None and self.undoing(by) is None:
+            raise CannotUndo(0, "taken back already")
         before, undoing = copy.deepcopy(self.items), Operation("undo", undoes=operation)
         try:
             for wanted, old, new in reversed(operation.sets):
@@ -265,6 +273,26 @@ class Model(RuleBasedStateMachine):
             here.undo(undone.by)
             world.done(world.undo(undoing), self.now)
 
+    @rule(scope=SCOPES, place=PLACES)
+    def undo_one(self, scope, place):
+        """Any operation, by its number."""
+        here, world = self.both(scope)
+        if not world.log:
+            return
+        with here._store.snapshot() as connection:
+            log = change_rows.after(connection, here._store.scope_key(scope), 0, here._store.path)
+            numbers = list(dict.fromkeys(row.operation for row in log))
+        assert len(numbers) == len(world.log)
+        place %= len(numbers)
+        try:
+            undoing = world.undo(world.log[-1 - place])
+        except CannotUndo:
+            with pytest.raises(CannotUndo):
+                here.undo(numbers[-1 - place])
+            return
+        here.undo(numbers[-1 - place])
+        world.done(undoing, self.now)
+
     @rule()
     def reopen(self):
         for each in self.memories.values():
@@ -328,6 +356,7 @@ STEPS = (
     (3, lambda model, scope, chance: model.forget_one(scope, chance.randrange(10))),
     (1, lambda model, scope, chance: model.forget_session(scope, chance.randrange(3))),
     (5, lambda model, scope, chance: model.undo(scope, chance.random() < 0.3)),
+    (3, lambda model, scope, chance: model.undo_one(scope, chance.randrange(8))),
     (3, lambda model, scope, chance: model.as_of(scope, 100.0 * chance.randrange(5) + 50)),
     (4, lambda model, scope, chance: model.known_at(scope, chance.randrange(1000))),
     (1, lambda model, scope, chance: model.reopen()),
