@@ -126,8 +126,9 @@ class Lexical:
         self._seal()
         guests._seal()
         scores, only = np.zeros(guests.count + 1, np.float32), list[float]()
-        found = [(self.frequency(word), *guests._postings_of(word)) for word in words.tolist()]
-        rarest = sorted((posting for posting in found if len(posting[1])), key=lambda posting: posting[0])
+        there = ((word, *guests._postings_of(word)) for word in words.tolist())
+        found = [(self.frequency(word), units, counts) for word, units, counts in there if len(units)]
+        rarest = sorted(found, key=lambda posting: posting[0]) if len(found) > MAX_QUERY_WORDS else found
         for here, units, counts in rarest[:MAX_QUERY_WORDS]:
             pooled = self.count * (here + len(units)) / (self.count + guests.count)
             idf = np.float32(_idf(self.count, max(here, pooled)))

@@ -25,7 +25,7 @@ from memspan.text.safety.suspect import is_suspect
 from memspan.text.safety.trust import USER
 from memspan.text.store import cited, past
 from memspan.text.store.change_rows import Row
-from memspan.text.store.cited import Cited
+from memspan.text.store.cited import Cited, Ground
 
 _STANDING = ("instruction", "preference")  # of what consolidation makes, these hold for a time; the others tell of one
 _BATCH = 1000
@@ -53,6 +53,7 @@ class RecordIndex:
         self.lexical, self.fates = Lexical(), Fates()
         self.kinds: dict[str, int] = {}
         self._unit_of: dict[int, int] = {}
+        self.grounds: dict[int, Ground] = {}  # of each record, by its row
         self._seq, self._crc = Column(np.int64), Column(np.int64)
         self._kind, self._chars = Column(np.int32), Column(np.int32)
         self._at, self._seen_at, self._end = Column(np.float64), Column(np.float64), Column(np.float64)
@@ -143,6 +144,7 @@ class RecordIndex:
     def _append(self, found: Sequence[Cited], renewed: dict[int, float]) -> None:
         texts = [one.searched for one in found]
         self._unit_of |= {one.seq: unit for unit, one in enumerate(found, start=self.count + 1)}
+        self.grounds |= {one.seq: one.ground for one in found}
         self.lexical.add([bag(text) for text in texts])
         self._seq.append(np.array([one.seq for one in found]))
         self._crc.append(np.array([one.crc for one in found]))

@@ -125,12 +125,12 @@ class Answerer:
 
     def _candidates(self, told: "_Told", packer: Packer, shown: set[str]) -> Iterator[tuple[int, Turn]]:
         """Ranked turns and records, best first, without those shown already and those that cannot fit any more."""
-        waiting, read, given = told.ranking.units, told.read, set[int]()
+        waiting, read, given, turns = told.ranking.units, told.read, set[int](), self.index.count
         while len(waiting):
             ahead = waiting[:_READ_AHEAD]
             read.ahead(ahead.tolist())
             for ranked in ahead.tolist():
-                unit = told.instead(ranked) if ranked > self.index.count else ranked
+                unit = told.instead(ranked) if ranked > turns else ranked
                 if unit and unit not in given and (turn := read.turn(unit)) is not None and turn.id not in shown:
                     given.add(unit)
                     yield unit, turn
@@ -208,7 +208,7 @@ class _Told:
 
     def suspect(self, unit: int) -> bool:
         """Whether it reads like an instruction from somebody who may not give one."""
-        if unit <= self._index.count:
+        if unit < len(self._marks):
             return bool(self._marks[unit] & SUSPECT)
         some = self.read.among(unit)
         return some is not None and bool(some.index.suspect[unit - some.offset])
@@ -227,7 +227,7 @@ class _Told:
     def instead(self, unit: int) -> int:
         """The unit to be shown for a record: a turn it cites, where that says the same words; 0 = nothing."""
         cited = self.read.cited(unit)
-        turn = self._index.unit_of(cited.same) if cited and cited.same and self.read.with_turns else 0
+        turn = self._index.unit_of(cited.ground.same) if cited and cited.ground.same and self.read.with_turns else 0
         if not turn or not self._view.sees(turn):
             return unit
         return 0 if turn in self.ranking.heirs else self._raised(turn, unit)
@@ -251,13 +251,14 @@ class _Reader:
         self.index, self.guests, self.with_turns = index, guests, with_turns
         self._turns: dict[int, Turn | None] = {}
         self._cited: dict[int, Cited] = {}
+        self._backwards = tuple(reversed(self.guests))
         self.chars = index.chars
         if guests:
             self.chars = np.concatenate([index.chars, *(some.index.chars[1:] for some in guests)])
 
     def ahead(self, units: Sequence[int]) -> None:
         wanted = [unit for unit in units if unit and unit not in self._turns]
-        for some in reversed(self.guests) if wanted else ():
+        for some in self._backwards if wanted else ():
             self._records_ahead(some, [unit for unit in wanted if unit > some.offset])
             wanted = [unit for unit in wanted if unit <= some.offset]
         if not wanted:
@@ -268,7 +269,7 @@ class _Reader:
 
     def _records_ahead(self, some: Guests, wanted: Sequence[int]) -> None:
         seqs = [int(some.index.seq[unit - some.offset]) for unit in wanted]
-        found = cited.read(self.index.store, self.index.scope, seqs) if seqs else {}
+        found = cited.read(self.index.store, self.index.scope, seqs, some.index.grounds) if seqs else {}
         for unit, seq in zip(wanted, seqs, strict=True):
             self._turns[unit] = None
             if one := found.get(seq):
@@ -276,7 +277,10 @@ class _Reader:
 
     def among(self, unit: int) -> Guests | None:
         """The records among which a unit is, None = it is a turn."""
-        return next((some for some in reversed(self.guests) if unit > some.offset), None)
+        for some in self._backwards:
+            if unit > some.offset:
+                return some
+        return None
 
     def turn(self, unit: int) -> Turn | None:
         """None where its row is damaged: nothing wrong is ever served."""
@@ -300,7 +304,7 @@ class _Reader:
         return self._cited[unit].kind if unit in self._cited else TURN
 
     def sources(self, unit: int, turn: Turn) -> tuple[str, ...]:
-        return self._cited[unit].sources if unit in self._cited else (turn.id,)
+        return self._cited[unit].ground.ids if unit in self._cited else (turn.id,)
 
     def trust(self, unit: int, turn: Turn) -> float:
         if unit in self._cited:
@@ -318,4 +322,4 @@ class _Reader:
 def _as_turn(one: Cited, scope: str) -> Turn:
     """A record in the form in which turns are packed."""
     at = one.recorded_at if one.valid_from is None else one.valid_from
-    return stored_turn(one.text, "", one.role, "", at, one.recorded_at, one.payload, one.id, scope)
+    return stored_turn(one.text, "", one.ground.role, "", at, one.recorded_at, one.payload, one.id, scope)

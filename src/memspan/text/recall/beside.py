@@ -143,9 +143,8 @@ def _append(ranking: Ranking, raws: Mapping[str, Floats], boosts: Mapping[str, F
 
 def _merge(ranking: Ranking, units: Units, scores: Floats) -> None:
     """Put units where their scores belong; the order of those that are there stays, whatever made it."""
-    order = np.lexsort((-units, -scores))
-    units, scores = units[order], scores[order]
     least = np.maximum.accumulate(ranking.scores[::-1])[::-1]  # what still comes: rules may have lifted lower scores
-    places = np.searchsorted(-least, -scores, side="right")
-    ranking.units = np.insert(ranking.units, places, units)
-    ranking.scores = np.insert(ranking.scores, places, scores)
+    newest = np.argsort(-units)
+    order = np.argsort(np.concatenate([-least, -scores[newest]]), kind="stable")
+    ranking.units = np.concatenate([ranking.units, units[newest]])[order]
+    ranking.scores = np.concatenate([ranking.scores, scores[newest]])[order]

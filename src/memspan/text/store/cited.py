@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from memspan.core.errors import DamagedFile
 from memspan.core.records import ROLES, Json, Role
-from memspan.text.safety.trust import AGENT, source_of, trust_of
+from memspan.text.safety.trust import AGENT, UNKNOWN, source_of, trust_of
 from memspan.text.store import record_rows, rows
 from memspan.text.store.sqlite import SqliteStore
 from memspan.text.store.turn_rows import batches, marks
@@ -17,13 +17,27 @@ _WORD = re.compile(r"\w+")
 _MOST_SIGNS = 40  # no more of them are taken for nothing
 
 
+class Ground(NamedTuple):
+    """What a record stands on: turns, which never change.
+
+    turns, ids: of those it cites;  role, source, trust: of the least trusted of them
+    same: seq of the one that has the record's words, 0 where none has
+    """
+
+    turns: tuple[int, ...]
+    ids: tuple[str, ...]
+    role: Role
+    source: str
+    trust: float
+    same: int
+
+
 class Cited(NamedTuple):
     """A record as it was written, and what it stands on.
 
-    seq, crc: of its row;  keys: JSON;  sources: ids of the turns it cites;  role: of the least trusted of them
-    trust: no more than that of any of them; where it is less than the assistant's, payload["source"] tells where the
-        text came from
-    same: seq of a turn it cites that has the same words, 0 where none has
+    seq, crc: of its row;  keys: JSON
+    trust: no more than that of any turn it cites; where it is less than the assistant's, payload["source"] tells where
+        the text came from
     """
 
     seq: int
@@ -37,10 +51,8 @@ class Cited(NamedTuple):
     recorded_at: float
     recipe: str
     payload: Mapping[str, Json]
-    sources: tuple[str, ...]
-    role: Role
     trust: float
-    same: int
+    ground: Ground
 
     @property
     def searched(self) -> str:
@@ -66,25 +78,30 @@ def renewed(store: SqliteStore, scope: str) -> dict[int, float]:
     return dict(found)
 
 
-def read(store: SqliteStore, scope: str, wanted: Sequence[int]) -> dict[int, Cited]:
-    """Records by seq; one whose checksum fails is left out and reported as a warning."""
+def read(
+    store: SqliteStore, scope: str, wanted: Sequence[int], grounds: Mapping[int, Ground] | None = None
+) -> dict[int, Cited]:
+    """Records by seq; one whose checksum fails is left out and reported as a warning.
+
+    grounds: of each of them, as read before; None = read them too
+    """
     key = store.scope_key(scope)
     found: dict[int, Cited] = {}
     with store.snapshot() as connection:
         for some in batches(wanted):
-            sources: dict[int, list[Any]] = {}
-            for row in connection.execute(_SOURCES.format(marks(some)), (key, *some)):
-                sources.setdefault(row[0], []).append(row[1:])
             query = f"SELECT {record_rows.COLUMNS} FROM record WHERE seq IN ({marks(some)})"
-            one: Any  # SQLite's own types
-            for one in connection.execute(query, tuple(some)).fetchall():
-                if one[1] != key:
+            records: list[Any] = connection.execute(query, tuple(some)).fetchall()  # Any: SQLite's own types
+            if (known := grounds) is None:
+                query = _SOURCES.format(marks(some))
+                known = _grounds(records, connection.execute(query, (key, *some)).fetchall())
+            for row in records:
+                ground = known.get(row[0], _NOWHERE)
+                if row[1] != key:
                     continue
-                told = sources.get(one[0], [])
-                if rows.checksum(*one[:-1], *(turn[0] for turn in told)) == one[-1]:
-                    found[one[0]] = _cited(one, told)
+                if rows.checksum(*row[:-1], *ground.turns) == row[-1]:
+                    found[row[0]] = _cited(row, ground)
                 else:
-                    warnings.warn(str(DamagedFile(store.path, f"record {one[2]!r} fails its checksum")), stacklevel=4)
+                    warnings.warn(str(DamagedFile(store.path, f"record {row[2]!r} fails its checksum")), stacklevel=4)
     return found
 
 
@@ -94,19 +111,37 @@ WHERE source.scope = ? AND record IN ({}) ORDER BY record, seq
 """
 
 
-def _cited(row: Sequence[Any], sources: Sequence[Any]) -> Cited:  # Any: SQLite's own types
-    seq, _, wanted, kind, text, keys, _, valid_from, valid_to, recorded, _, trust, _, recipe, payload, crc = row
-    told = [(ROLES[role], speaker, rows.parse(meta)) for _, _, role, speaker, meta, _ in sources]
-    role, speaker, meta = told[0] if len(told) == 1 else min(told, key=lambda turn: trust_of(turn[0], turn[2]))
-    trust = min(trust, trust_of(role, meta))
-    known = rows.parse(payload)
-    if trust < AGENT and not known.get("source"):
-        known = {**known, "source": source_of(role, speaker, meta)}
-    same = next((source[0] for source in sources if _same_words(source[-1], text)), 0)
-    ids = tuple(source[1] for source in sources)
-    return Cited(
-        *(seq, crc, wanted, kind, text, keys, valid_from, valid_to, recorded, recipe, known, ids, role, trust, same)
+_NOWHERE = Ground((), (), "tool", "", UNKNOWN, 0)
+
+
+def _grounds(records: Sequence[Any], sources: Sequence[Any]) -> dict[int, Ground]:  # Any: SQLite's own types
+    texts = {row[0]: row[4] for row in records}
+    cited: dict[int, list[Any]] = {}
+    for row in sources:
+        cited.setdefault(row[0], []).append(row[1:])
+    return {seq: _ground(texts.get(seq, ""), turns) for seq, turns in cited.items()}
+
+
+def _ground(text: str, turns: Sequence[Any]) -> Ground:
+    told = [(ROLES[role], speaker, rows.parse(meta)) for _, _, role, speaker, meta, _ in turns]
+    role, speaker, meta = min(told, key=lambda turn: trust_of(turn[0], turn[2]))
+    return Ground(
+        turns=tuple(turn[0] for turn in turns),
+        ids=tuple(turn[1] for turn in turns),
+        role=role,
+        source=source_of(role, speaker, meta),
+        trust=trust_of(role, meta),
+        same=next((turn[0] for turn in turns if _same_words(turn[-1], text)), 0),
     )
+
+
+def _cited(row: Sequence[Any], ground: Ground) -> Cited:  # Any: SQLite's own types
+    seq, _, wanted, kind, text, keys, _, valid_from, valid_to, recorded, _, trust, _, recipe, raw, crc = row
+    trust = min(trust, ground.trust)
+    payload = rows.parse(raw)
+    if trust < AGENT and not payload.get("source"):
+        payload = {**payload, "source": ground.source}
+    return Cited(seq, crc, wanted, kind, text, keys, valid_from, valid_to, recorded, recipe, payload, trust, ground)
 
 
 def _same_words(one: str, other: str) -> bool:
