@@ -74,7 +74,7 @@ class Life:
                 beside = Link(source=fresh.id, target=id, kind="contradicts")
                 self._apply("correct", [Change("add", fresh), Change("add", beside)])
                 return fresh.id
-            since = (old.seen_at if old.at is None else old.at) if isinstance(old, Turn) else old.recorded_at
+            since = _began(old)
             patch = Patch(id=id, status="superseded", heir=fresh.id, valid_to=since, why=reason)
             self._apply("correct", [Change("add", fresh), Change("set", patch)])
             return fresh.id
@@ -309,6 +309,13 @@ class Life:
             if not self._store.read_only:
                 erase.finish(self._store)
             return erase.receipts(self._store, self.scope)
+
+
+def _began(item: Turn | Record) -> float | None:
+    """Since when it held, as far as it says; else since when memory knew it [s]."""
+    if isinstance(item, Turn):
+        return item.seen_at if item.at is None else item.at
+    return item.recorded_at if item.valid_from is None else item.valid_from
 
 
 def _id_of(scope: str, turn: Turn, number: int) -> str:
