@@ -425,3 +425,13 @@ def test_a_strangers_file_is_trusted_less_and_forgotten_by_its_source(tmp_path: 
     assert "(import: mail)" in hits["context"]
     memspan("forget", "--source", "mail", "--yes")
     assert stored() == ["I walk past the shop."]
+
+
+def test_secrets_are_blacked_out_from_now_on(tmp_path: Path) -> None:
+    """The policy is kept with the scope, and the report counts what was redacted."""
+    pytest.importorskip("detect_secrets")
+    key = "AKIA" + "IOSFODNN7EXAMPLQ"
+    out = memspan("remember", "--text", f"The key is {key}.", "--secrets", "redact").stdout
+    memspan("remember", "--text", f"Once more, the key is {key}.")
+    assert "secrets blacked out" in out and len(stored()) == 2
+    assert not any(key in text for text in stored())

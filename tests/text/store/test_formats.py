@@ -29,7 +29,7 @@ def test_there_is_a_file_of_each_earlier_format():
 def test_a_file_of_format_1_holds_what_it_held(old):
     """Turns, vectors, records with their uses and status, and links come along; the check finds nothing."""
     with opened(old) as memory:
-        assert [turn.text for turn in memory.turns()][0] == "I live in Lisbon."
+        assert next(turn.text for turn in memory.turns()) == "I live in Lisbon."
         assert memory.recall("Lisbon", tokens=None).hits[0].session == "s1"
         found = {record.id: record for record in memory.records()}
         assert (found["f1"].uses, found["f1"].keys, len(found["f1"].sources)) == (3, ("home",), 2)

@@ -87,11 +87,18 @@ def key() -> bytes | None:
 
 @contextmanager
 def opened(
-    path: Path, scope: str, *, new: bool = False, read_only: bool = False, setting: str | None = None
+    path: Path,
+    scope: str,
+    *,
+    new: bool = False,
+    read_only: bool = False,
+    setting: str | None = None,
+    secrets: str | None = None,
 ) -> Iterator["Memory"]:
     """The memory at that path; what it warns of is said on stderr.
 
-    new: whether it may be made;  read_only: never write. Raises UsageError where it is not there and may not be made.
+    new: whether it may be made;  read_only: never write;  secrets: what happens to them in this scope from now on
+    Raises UsageError where it is not there and may not be made.
     """
     if not new:
         must_exist(path)
@@ -99,7 +106,7 @@ def opened(
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        memory = Memory(path, scope=scope, setting=setting, read_only=read_only, key=key())
+        memory = Memory(path, scope=scope, setting=setting, read_only=read_only, key=key(), secrets=secrets)
     for warning in caught:
         click.echo(f"memspan: {_show.one_line(str(warning.message))}", err=True)
     with memory:

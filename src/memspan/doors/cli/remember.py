@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from memspan.core.records import Remembered
     from memspan.text.memory import Memory
 
+POLICIES = ("allow", "redact", "quarantine")
 LOWER = ("agent", "tool", "import", "unknown")
 BATCH_TURNS = 1_000
 BATCH_CHARS = 4_000_000
@@ -63,6 +64,7 @@ class _How:
     setting: str | None
     source: str | None
     trust: str | None
+    secrets: str | None
     again: bool
 
     def meta(self) -> dict[str, str]:
@@ -85,6 +87,11 @@ class _How:
     type=click.Choice(LOWER),
     help="Trust it no more than this: it never becomes a rule or a liking, and one source gets little room.",
 )
+@click.option(
+    "--secrets",
+    type=click.Choice(POLICIES),
+    help="What happens to keys and passwords in this scope, from now on (extra [secrets]).  [default: as before]",
+)
 @click.option("--again", is_flag=True, help="Take in words that were forgotten here; without it they are refused.")
 @_options.setting_option
 @_options.json_option
@@ -99,7 +106,7 @@ def remember(files: tuple[str, ...], memory: Path, scope: str, as_json: bool, **
     if (options.text is None) == (not files):
         raise click.UsageError("give FILES (- for standard input), or --text.")
     start = time.perf_counter()
-    with _options.opened(memory, scope, new=True, setting=options.setting) as opened:
+    with _options.opened(memory, scope, new=True, setting=options.setting, secrets=options.secrets) as opened:
         if options.text is not None:
             tallies = [_remember_text(opened, options.text, options)]
         else:

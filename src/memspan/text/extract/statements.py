@@ -36,7 +36,7 @@ stopped laid fired divorced set change update
 """
 _HINTS = HINTS | frozenset(_VERBS.split())
 _KEY_CHARS = 80
-_APART = str.maketrans({sign: " " for sign in "!\"#$%&'()*+,./;<>?@[\\]^_`{|}~’“”‘—–…\n\t"})
+_APART = str.maketrans(dict.fromkeys("!\"#$%&'()*+,./;<>?@[\\]^_`{|}~’“”‘—–…\n\t", " "))
 _NUMBERED = re.compile(r"\s*\d{1,7}[.):] (?=\S)")
 _SENTENCE = re.compile(r"(?<=[.!?])[\"'”’)]*\s+(?=[\"'“(]?[A-Z0-9]|i\b)|\n+|;\s+")
 _OPENER = re.compile(
