@@ -38,16 +38,19 @@ class Dense:
 
 
 class Words:
-    """Words of 18 letters, no two with a common prefix or middle."""
+    """Words of 18 letters, no two with a common prefix; the middle of one is in no other."""
 
     def __init__(self, seed):
-        self._chance, self._given = random.Random(seed), set()
+        self._chance, self._prefixes, self._middles, self._parts = random.Random(seed), set(), set(), set()
 
     def new(self, letters=LETTERS):
         while True:
             word = "".join(self._chance.choices(letters, k=18))
-            if word[:4] not in self._given and word[4:12] not in self._given:
-                self._given |= {word[:4], word[4:12]}
+            parts = {word[at : at + 8] for at in range(11)}
+            if word[:4] not in self._prefixes and word[4:12] not in self._parts and not parts & self._middles:
+                self._prefixes.add(word[:4])
+                self._middles.add(word[4:12])
+                self._parts |= parts
                 return word
 
 

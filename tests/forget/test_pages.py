@@ -10,6 +10,7 @@ from tests.faults.workload import folder_in_ram
 from tests.forget.canaries import Dense, Planted, Words, found, free_bytes, of_half, of_word
 
 from memspan import Memory, Turn
+from memspan.text.index.words import bag
 from memspan.text.store import wash
 
 SCOPES = "abcd"
@@ -32,7 +33,8 @@ def filled(folder, seed, turns, sessions):
             text = f"The word is {word} " + "filler " * chance.choice([1, 5, 30])
             some.append(Turn(text, id=name, session=session, at=1.7e9 + number))
             if scope == "a":
-                planted.setdefault(session, Planted()).add(f"{number}", of_word(word) | {"id": name[4:12].encode()})
+                forms = of_word(word) | {"id": name[4:12].encode(), "bag": bag(text)}
+                planted.setdefault(session, Planted()).add(f"{number}", forms)
         memories[scope].remember(some)
     return memories, planted
 
@@ -113,8 +115,8 @@ def test_a_file_that_cannot_be_washed_is_written_anew(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_no_stale_copy_is_left_in_a_large_file(seed):
-    """The long form: 30,000 turns, 40 sessions forgotten one after another."""
+    """The long form: 20,000 turns, 20 sessions forgotten one after another."""
     with folder_in_ram() as folder:
-        memories, planted = filled(folder, seed=seed, turns=30_000, sessions=40)
+        memories, planted = filled(folder, seed=seed, turns=20_000, sessions=20)
         assert forgotten(folder, memories, planted) == []
         assert list(free_bytes((folder / "m.mem").read_bytes())) == []
