@@ -403,3 +403,12 @@ def test_what_was_undone_since_still_stood_then(memory, clock):
     first, second = memory.recall("Which room is the meeting in?", known_at=2500, tokens=None).hits
     assert (first.id, second.id, second.status, second.heir) == (right, wrong, "superseded", right)
     assert [hit.id for hit in memory.recall("Which room is the meeting in?", tokens=None).hits] == [wrong]
+
+
+def test_what_held_until_a_moment_steps_back_after_it(memory, clock):
+    """An end without an heir: before it, it holds; after it, it is shown as over."""
+    one = said(memory, "The pass to the pool is valid.", at=10)
+    memory.apply([Change("set", Patch(id=one, valid_to=500))])
+    (hit,) = memory.recall("Is the pass valid?").hits
+    assert (hit.status, hit.until, hit.heir) == ("superseded", 500.0, "")
+    assert memory.recall("Is the pass valid?", as_of=400).hits[0].status == "active"

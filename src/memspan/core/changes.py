@@ -127,7 +127,7 @@ class Receipt:
     kept: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
 
-    NOT_COVERED = "exports and branches made before, backups, other scopes, blocks the medium itself has remapped"
+    NOT_COVERED = "exports, branches, damaged copies of before, backups, other scopes, blocks the medium has remapped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

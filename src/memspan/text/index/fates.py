@@ -170,7 +170,7 @@ class View:
     def heir(self, unit: int) -> int:
         """The unit that holds instead of this one at this moment, itself where it holds, 0 where nothing does."""
         state = self._states.get(unit)
-        if state is not None and state.status == "superseded" and not self._holds_still(state):
+        if state is not None and self._over(state):
             return self._last_heir(unit)
         return self._newest(unit)
 
@@ -179,9 +179,13 @@ class View:
         state = self._states.get(unit)
         return None if state is None else state.valid_to
 
-    def _holds_still(self, state: State) -> bool:
-        end = state.valid_to
-        return self._moment.as_of is not None and end is not None and end > self._moment.as_of
+    def _over(self, state: State) -> bool:
+        """Whether it no longer holds at this moment."""
+        end, as_of = state.valid_to, self._moment.as_of
+        if state.status == "superseded":
+            return as_of is None or end is None or end <= as_of
+        looked = as_of if as_of is not None else self._moment.known_at
+        return end is not None and end <= (self._moment.now if looked is None else looked)
 
     def _last_heir(self, unit: int) -> int:
         for _ in range(_LONGEST):
@@ -190,7 +194,7 @@ class View:
                 return 0
             unit = following
             state = self._states.get(unit)
-            if state is None or state.status != "superseded" or self._holds_still(state):
+            if state is None or not self._over(state):
                 return self._newest(unit)
         return 0
 
