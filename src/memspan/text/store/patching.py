@@ -46,5 +46,5 @@ def revive(connection: apsw.Connection, scope: int, seqs: Sequence[int], operati
     known = set(seqs)
     for seq, before in list(state_rows.every(connection, scope, "turn", path)):
         if before.status == "archived" and seq in known:
-            after = replace(before, status="active", retired_at=None)
+            after = replace(before, status="active", retired_at=None, valid_to=None, heir="")
             operation.set_state("turn", seq, before, after, "said again")
