@@ -196,7 +196,7 @@ class Model(RuleBasedStateMachine):
             assert done.known == 1
             item = world.items[wanted]
             if item.status == "archived":
-                world.set(operation, item, item.but(self.now, status="active"))
+                world.set(operation, item, item.but(self.now, status="active", heir=""))
         elif text in world.forgotten:
             assert done.refused == (wanted,)
         else:
