@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
+from memspan.text.patterns import later
+
 DAY_SECONDS = 86_400.0
 MAX_SPANS = 32
 YEAR, MONTH, WEEK, DAY = 1, 2, 3, 4
@@ -30,7 +32,7 @@ TO = "(?: to | through | thru | until | till | ?[-–—~] ?)"
 _DAY = r"\d{1,2}(?:st|nd|rd|th)?\b"
 _DAYS = rf"{_DAY}(?:(?:{TO}|(?:, ?{_DAY}){{0,8}},? (?:and|or|&) )(?:the )?{_DAY})?(?!:\d|[./]\d|%)"
 _YEAR = r"(?:,? (?:of |in )?|-)(?P<y{0}>[12]\d{{3}})\b(?![:%])"
-_DATE = re.compile(
+_DATE = later(
     r"(?=\d)(?<!\d)(?:"
     r"(?P<y1>[12]\d{3})[-/](?P<m1>\d{1,2})(?:[-/](?P<d1>\d{1,2}))?(?!\d|[-/]\d)"
     r"|(?:(?P<y2>\d{4}) ?年 ?)?(?P<m2>\d{1,2}) ?月(?: ?(?P<d2>\d{1,2}(?: ?[日号號]? ?[-–~至到] ?\d{1,2})?) ?[日号號])?"
@@ -58,7 +60,7 @@ HOLIDAY_WORD = (
     r"(?:christmas(?: eve)?\b|new years?['’]?s? (?:eve|day)\b|halloween\b|thanksgiving\b|valentine['’]?s\b"
     r"|boxing day\b|independence day\b|st\.? patrick['’]?s\b)(?: day\b)?"
 )
-_NAMED = re.compile(
+_NAMED = later(
     r"\b(?:"
     r"(?P<season>spring|summer|autumn|fall|winter)(?:,| of| in)?(?: the year)? (?P<y1>[12]\d{3})\b"
     r"|(?:(?P<quarter>q[1-4])|(?P<nth>first|second|third|fourth|1st|2nd|3rd|4th) quarter)(?:,| of)? (?P<y2>[12]\d{3})\b"
@@ -73,13 +75,13 @@ _NAMED_HINTS = (
     *("christmas", "new year", "halloween", "thanksgiving", "valentine", "boxing", "independence", "patrick"),
 )
 _ORDER = {"first": 1, "second": 2, "third": 3, "fourth": 4, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4}
-_BEFORE_MONTH = re.compile(
+_BEFORE_MONTH = later(
     r"\b(?:in|on|of|since|by|during|from|until|before|after|last|this|next|late|early|mid|between)[ -]$",
     re.IGNORECASE | re.ASCII,
 )
-LINK = re.compile(rf",?(?:{TO}| ?[至到] ?)(?:the )?(?:(?:early|late|mid|end of)[ -])?", re.IGNORECASE | re.ASCII)
-AND = re.compile(r",? (?:and|or|&) (?:the )?(?:(?:early|late|mid)[ -])?|, ", re.IGNORECASE | re.ASCII)
-BETWEEN = re.compile(r"\bbetween (?:the )?(?:(?:early|late|mid)[ -])?$", re.IGNORECASE | re.ASCII)
+LINK = later(rf",?(?:{TO}| ?[至到] ?)(?:the )?(?:(?:early|late|mid|end of)[ -])?", re.IGNORECASE | re.ASCII)
+AND = later(r",? (?:and|or|&) (?:the )?(?:(?:early|late|mid)[ -])?|, ", re.IGNORECASE | re.ASCII)
+BETWEEN = later(r"\bbetween (?:the )?(?:(?:early|late|mid)[ -])?$", re.IGNORECASE | re.ASCII)
 LAST_WORDS = 24
 """How many characters before a date are looked at for the word that says what it means."""
 

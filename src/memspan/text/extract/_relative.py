@@ -30,6 +30,7 @@ from memspan.text.extract._calendar import (
     month_number,
     month_point,
 )
+from memspan.text.patterns import later
 
 WEEKDAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6}
 WEEKDAY_WORD = "(?:mon|tues|wednes|thurs|fri|satur|sun)day"
@@ -56,7 +57,7 @@ UNIT_WORD = "(?:second|minute|hour|day|night|week|weekend|fortnight|month|quarte
 SECONDS_OF = {"hour": 3600.0, "minute": 60.0, "second": 1.0}
 _SEASON = "(?:spring|summer|autumn|fall|winter)"
 _NO_DATE = rf"(?! (?:of|in|before|after|following) (?:the )?(?:\d|early|mid|late|{MONTH_WORD}))"
-_RELATIVE = re.compile(
+_RELATIVE = later(
     r"\b(?:"
     r"(?P<day>the day before yesterday|the day after tomorrow|yesterday|today|tomorrow|tonight|last night)\b"
     r"|(?P<rolling>last|past|previous|next|coming) (?P<n>" + COUNT_WORD + r") (?P<many>" + UNIT_WORD + r")\b"
@@ -78,14 +79,14 @@ _HINTS = (
     *("day", "tomorrow", "night", " ago", "last ", "past ", "previous", "next ", "this ", "coming ", "following "),
     *("weekend", " back", "from now", "on the ", "in a", "in o", "in t", "in f", "in s", "in e", "in n"),
 )
-_IN_FIGURES = re.compile(r"\bin \d", re.IGNORECASE)
-_AHEAD = re.compile(
+_IN_FIGURES = later(r"\bin \d", re.IGNORECASE)
+_AHEAD = later(
     r"(?:\bwill\b|\bwon['’]t\b|['’]ll\b|\bgoing to\b|\bgonna\b|\bplan(?:s|ning)?\b|\blet['’]?s\b|\bsee you\b|\bshall\b"
     r"|\bremind\b|\bwait\b|\blooking forward\b|\bby\b|\buntil\b|\btill\b|\bdue\b|\bcoming\b|\bfree\b)[^.!?]*$",
     re.IGNORECASE,
 )
 _LOOKED_BACK_CHARS = 80
-_CHINESE = re.compile(
+_CHINESE = later(
     "大前天|前天|昨[天晚]|今[天晚]|明[天晚]|后天|[上下这本]个?(?:周末|星期|礼拜|周|月)|[去今明前后]年"
 )
 _CHINESE_DAYS = {"大前天": -3, "前天": -2, "昨": -1, "今": 0, "明": 1, "后天": 2}

@@ -23,6 +23,7 @@ from memspan.text.extract._relative import (
     days_of,
     months_of,
 )
+from memspan.text.patterns import later
 
 Step = Callable[[Range], Range]
 
@@ -34,7 +35,7 @@ CLOCK_WORD = (
     r"|(?<![\d:.])\d{1,2} ?(?:[ap](?:m\b|\.m\.?)|o['’]clock\b)|\b(?:noon|midday|midnight)\b)"
 )
 _DAY_PART = "(?P<day_part>morning|afternoon|evening|night|hours)"
-_INNER = re.compile(
+_INNER = later(
     r"(?:"
     r"\b(?P<range>in|within|during|over|throughout|for) (?:just |about |only |roughly )?(?:the )?"
     rf"(?:last |final |first )?(?:(?P<n>{COUNT_WORD}) )?(?P<unit>{UNIT_WORD})"
@@ -49,17 +50,17 @@ _INNER = re.compile(
     r")$",
     re.IGNORECASE | re.ASCII,
 )
-_INNER_ENDS = re.compile(
+_INNER_ENDS = later(
     r"(?:e|to|ing|er|of|in|on|om|ly|mid|le|late|er|t|d)[ -](?:the )?$", re.IGNORECASE | re.ASCII
 )  # a cheap look first: how "before", "prior to", "after", "of", "from", "early", "start" end
 _LAST_WORD_CHARS, _SIDE_CHARS = 7, 20
-_SIDE = re.compile(
+_SIDE = later(
     r"\b(?P<side>before|prior to|until|till|up to|by|earlier than|no later than|since|after|later than|following"
     r"|starting from|beyond) (?:on |in )?(?:the )?$",
     re.IGNORECASE | re.ASCII,
 )
-_BEHIND = re.compile(r"(?:,? (?:in the |early in the |late in the )?" + _DAY_PART + r"\b)", re.IGNORECASE)
-_ONWARDS = re.compile(r",? (?:onwards?|and (?:after|later|beyond)|or later)\b", re.IGNORECASE)
+_BEHIND = later(r"(?:,? (?:in the |early in the |late in the )?" + _DAY_PART + r"\b)", re.IGNORECASE)
+_ONWARDS = later(r",? (?:onwards?|and (?:after|later|beyond)|or later)\b", re.IGNORECASE)
 _BEFORE = ("before", "prior to", "preceding")
 _PARTS = {
     "early": (0.0, 1 / 3),

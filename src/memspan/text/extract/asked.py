@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from memspan.text.extract.relations import plain, relation
 from memspan.text.extract.statements import slot
+from memspan.text.patterns import later
 
 MAX_ASKED_CHARS = 300
 
@@ -21,11 +22,11 @@ _END = (
     r"(?: (?:now|currently|today|right now|at the moment|these days|again|then|back then|at that time|by now|any ?more"
     r"|still|in \w+(?: \d{4})?|on [\w ,]{3,20}|as of .{2,30}))*\W*$"
 )
-_WHAT = re.compile(
+_WHAT = later(
     rf"{_OPEN}(?:what|who|when|where)(?: (?:is|was|are|were)|['’]s) (?:now )?(?:the )?(?P<what>.{{2,160}}?){_END}", _ANY
 )
-_VALUE_OF = re.compile(r"(?:(?:current|latest|last|present|new|newest) )?(?:value|setting) (?:of|for) (?:the )?", _ANY)
-_OWNED = re.compile(r"(?:(?P<mine>my|our)|(?P<name>[^'’]{1,60})['’]s?) (?P<rel>[\w'’ -]{2,60})", _ANY)
+_VALUE_OF = later(r"(?:(?:current|latest|last|present|new|newest) )?(?:value|setting) (?:of|for) (?:the )?", _ANY)
+_OWNED = later(r"(?:(?P<mine>my|our)|(?P<name>[^'’]{1,60})['’]s?) (?P<rel>[\w'’ -]{2,60})", _ANY)
 _WHO = r"(?P<who>.{1,60}?)"
 _PLACE = "(?:which|what) (?:city|town|country|place)"
 _DOING = (
@@ -37,7 +38,7 @@ _DOING = (
     ("spouse", rf"who (?:is|am|are|was) {_WHO} married to"),
     ("age", rf"how old (?:is|am|are|was) {_WHO}"),
 )  # fmt: skip
-_DOES = [(rel, re.compile(rf"{_OPEN}{asks}{_END}", _ANY)) for rel, asks in _DOING]
+_DOES = [(rel, later(rf"{_OPEN}{asks}{_END}", _ANY)) for rel, asks in _DOING]
 
 
 def asked_slots(question: str, speakers: Iterable[str] = ()) -> list[int]:

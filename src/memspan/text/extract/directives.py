@@ -12,18 +12,20 @@ English only; another language finds nothing. A sentence is read up to 250 chara
 import re
 from functools import lru_cache
 
+from memspan.text.patterns import later
+
 MAX_SENTENCE_CHARS = 250
 ENOUGH = 2
 
 _FLAGS = re.IGNORECASE | re.ASCII
-_SENTENCE = re.compile(r"[.!?;:]\s+|\n| [-–—]+ ")
-_SAID = re.compile(r"\b(?:say|says|said): ")
-_CLAUSE = re.compile(
+_SENTENCE = later(r"[.!?;:]\s+|\n| [-–—]+ ")
+_SAID = later(r"\b(?:say|says|said): ")
+_CLAUSE = later(
     r",? (?:so|but)(?: please)?,? (?=please|leave|keep|use|don|do not|never|no |skip|avoid"
     r"|describe|adapt|flag|bear|mind|make|write|give|answer)",
     _FLAGS,
 )
-_LEAD = re.compile(
+_LEAD = later(
     r"[\W_]{0,8}(?:(?:please|also|and|so|ok|okay|just|hey|oh|kindly|but|by the way|btw|one (?:more )?thing"
     r"|for the record"
     r"|if (?:possible|you can)|then|plus|do me a favou?r and|be so (?:kind|good) (?:and|as to)|(?:from|since|because"
@@ -32,7 +34,7 @@ _LEAD = re.compile(
     r"|from (?:now|here|today|then|this \w{1,12})(?: on(?:wards?)?)?\b[\s,]{1,3}){0,4}",
     _FLAGS,
 )
-_CASE = re.compile(
+_CASE = later(
     r"(?:when|whenever|whatever|wherever|if|any ?time|every time|each time|(?:the )?next time|unless|as soon as|before"
     r"|while)\b[^.!?,]{3,80}, *(?:then |please |just ){0,2}",
     _FLAGS,
@@ -50,7 +52,7 @@ _BAN = (
     r"|spare me"
     r"|leave (?:out|\w{1,12} out)|try not to|refrain from|enough)\b)"
 )
-_TO_YOU = re.compile(
+_TO_YOU = later(
     rf"(?:{_VERB}\b|{_BAN}|(?:always|never) {_VERB}\b|let['’]?s agree\b|just the\b"
     r"|(?:could|can|would|will|might) (?:you|we)\b|would you mind\b|you (?:should|must|(?:can|may|could) (?:drop|skip"
     r"|stop|leave|keep|call|use|be|spare|always)|need|needn['’]?t"
@@ -68,7 +70,7 @@ _TO_YOU = re.compile(
     r"|we agreed (?:that you|on)\b|my pronouns are\b|my name is (?:spelled|spelt|pronounced|written)\b)",
     _FLAGS,
 )
-_ONWARD = re.compile(
+_ONWARD = later(
     r"\bfrom (?:now|here|today|this (?:point|day|week|month|moment)|then)\b|\bgoing forward\b|\bin (?:the )?future\b"
     r"|\balways\b|\bnever\b|\bwhenever\b|\bwhatever (?:i|you)\b|\b(?:any ?time|every time|each time)\b|\bas a rule\b"
     r"|\bby default\b|\bunless (?:i|we|told)\b|\buntil (?:further|i|we|told)\b|\b(?:ever|any ?more|again)(?=\W*$"
@@ -81,7 +83,7 @@ _ONWARD = re.compile(
     r"|\boff(?:[- ]limits| the table)\b",
     _FLAGS,
 )
-_CASES = re.compile(
+_CASES = later(
     r"\b(?:when|if|before|while|where) (?:i|we|you)(?:['’]m|['’]re| are| am| have to| need to| want to)? (?:\w{1,12} )?"
     r"(?:ask|talk|speak|give|send|write|plan|quot|cit|show|shar|mention|suggest|recommend|propos|answer|repl|respond"
     r"|explain|cod|draft|design|make|list|summari|discuss|assume|review|pick|choos|cook|need|want|us|refer|present|pull"
@@ -100,7 +102,7 @@ _CASES = re.compile(
     r"|\bin my \w{2,20}s\b",
     _FLAGS,
 )
-_FORM = re.compile(
+_FORM = later(
     r"\b(?:answer(?:s|ing)?|repl(?:y|ies)|respon(?:ses?|ding)|explanations?|summar(?:y|ies)|conclusions?"
     r"|bullet(?: points?|s)?"
     r"|emojis?|tables?|charts?|paragraphs?|sentences?|wording|words|exclamation marks?|headings?|small talk|jokes?"
@@ -122,7 +124,7 @@ _FORM = re.compile(
     r"|images)\b",
     _FLAGS,
 )
-_BANNED = re.compile(r".{0,80}\b(?:without|leave out|no|not|nothing|instead of|anything)\b", _FLAGS)
+_BANNED = later(r".{0,80}\b(?:without|leave out|no|not|nothing|instead of|anything)\b", _FLAGS)
 _ANSWERING = (
     r"(?:us(?:e|ing)|say|writ|suggest|recommend|propos|mention|bring|refer|call|begin|start|end|giv|tell|ask|includ"
     r"|add|send"
@@ -132,13 +134,13 @@ _ANSWERING = (
     r"|hedg"
     r"|sugar|link|sign|address|treat|joke|advis|offer|promot|advertis|nag|name|list)\w{0,4}\b"
 )
-_FORBIDS = re.compile(
+_FORBIDS = later(
     rf"(?:do not|don['’]?t|stop|quit|avoid|try not to|refrain from) (?:ever |please |you )?{_ANSWERING}"
     r"|(?:skip|drop|leave out|spare me|no more|nothing with|avoid (?:words|phrases|terms))\b"
     r"|(?:no|hold the) (?:\w{2,20} ){0,3}\w{2,20}(?:,? (?:please|ever|with|when|before|after|in|on|at)\b|\W*$)",
     _FLAGS,
 )
-_WATCHING = re.compile(
+_WATCHING = later(
     r"\b(?:flag|double-check|spell(?:ing)? out|warn me|alert me|remind me (?:if|when)|be \w{3,12} with me|between us"
     r"|my pronouns are"
     r"|(?:be|sound|stay) (?:more |less |a bit |very |completely |brutally |so )?(?:blunt|honest|direct|brief|concise"
@@ -147,7 +149,7 @@ _WATCHING = re.compile(
     r"|(?:ask|check with|consult) me (?:first|before)|my name is (?:spelled|spelt|pronounced|written))\b",
     _FLAGS,
 )
-_NAMING = re.compile(
+_NAMING = later(
     r"\bcall(?:ing)? (?:me|us|my \w{1,20}|him|her|them)\s+(?!back\b|when\b|later\b|if\b|at\b|on\b|in\b|tomorrow\b"
     r"|tonight\b|any\b|every|crazy\b|old\b|a\b|an\b|the\b|before\b|after\b|up\b|out\b|for\b|to\b|and\b|asap\b"
     r"|please\b)[\w\"'“‘]"
@@ -160,7 +162,7 @@ _NAMING = re.compile(
     r"|private|confidential|concise|plain|polite)\w{0,3}\b(?<!it simple)(?<!things simple)(?<!it light)",
     _FLAGS,
 )
-_IDLE = re.compile(
+_IDLE = later(
     r"(?:keep (?:up|it up|on|at it|me|us|in touch|\w{2,20}ing|your (?:head|chin|eyes)|that|an eye)\b|remember, "
     r"|let me (?:know(?! the\b)|tell|see|think|show|ask)\b|(?:let['’]?s )?never (?:mind|heard|been|seen|tried|knew"
     r"|thought"
@@ -187,7 +189,7 @@ _IDLE = re.compile(
     r"(?! (?:if|when) you))",
     _FLAGS,
 )
-_TASK = re.compile(
+_TASK = later(
     r"(?:(?:can|could|will|would) (?:you|we) (?:please |also |maybe |just )?(?:help|explain|provide|recommend|suggest"
     r"|give"
     r"|show|share|tell|walk|send|review|check|confirm|talk|describe|list|create|come|let|solve|remind|make|write|do)"
@@ -196,9 +198,9 @@ _TASK = re.compile(
     r"|break|note)(?: me| us)? (?:an?|the|some|this|these|those|it|my|how|what|why|about|that|short|\d{1,4}))\b",
     _FLAGS,
 )
-_QUOTED = re.compile(r"[\"“][^\"“”]{16,}(?:[\"”]|$)")
-_OFF = re.compile(r"(?:\w{1,20} ){1,4}(?:is|are) off(?:[- ]limits| the table)\b", _FLAGS)
-_NAMED = re.compile(
+_QUOTED = later(r"[\"“][^\"“”]{16,}(?:[\"”]|$)")
+_OFF = later(r"(?:\w{1,20} ){1,4}(?:is|are) off(?:[- ]limits| the table)\b", _FLAGS)
+_NAMED = later(
     r"(?:(?:hey|hi|hello|dear|sure|ok|okay|no worries|thanks|yeah)[ ,]{1,2})?(?!(?:Please|Also|And|So|Ok|Okay|Just"
     r"|Hey|Oh|Kindly"
     r"|But|Then|Plus|Well|Actually|Remember|Always|Never|Finally|First|Again|Whenever|From|Going|Today|Sure|Yes|No"
@@ -208,14 +210,14 @@ _NAMED = re.compile(
     r"(?: [A-Z][a-z]{1,20}){0,2}(?:['’]s [A-Z][a-z]{2,20})?[,:!.] |.{0,40}\b[Dd]ear (?:customer|user|member|guest|sir"
     r"|all)\b)"
 )
-_RATHER = re.compile(rf"{_VERB}\b.{{1,80}}(?:, not|\binstead of|\brather than)\b", _FLAGS)
-_KIND = re.compile(r"(?:for|in|with|on) (?:\w{1,20} ){0,2}\w{2,20}s, ", _FLAGS)
-_PLEASE = re.compile(
+_RATHER = later(rf"{_VERB}\b.{{1,80}}(?:, not|\binstead of|\brather than)\b", _FLAGS)
+_KIND = later(r"(?:for|in|with|on) (?:\w{1,20} ){0,2}\w{2,20}s, ", _FLAGS)
+_PLEASE = later(
     r"\bplease (?!kindly|reply|remind|reserve|bring|check|send|let|come|go|have|take|wait|rest|feel|do|see|note"
     r"|contact|call)",
     _FLAGS,
 )
-_ONCE = re.compile(
+_ONCE = later(
     r"\b(?:this|these|those) (?!chat|conversation|point|week|day|month|moment)|\b(?:the following|above|below|tomorrow"
     r"|tonight|yesterday|right now|immediately|right away|for now|just show|another|one more)\b|\bhelp (?:me|us)\b"
     r"|(?<!from )\btoday\b|(?<!that['’]s )"

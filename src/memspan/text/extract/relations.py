@@ -6,6 +6,8 @@ A positive list: what is not known to have one value (friend, day, plan, problem
 import re
 import unicodedata
 
+from memspan.text.patterns import later
+
 MAX_VALUE_WORDS = 8
 
 _NUMBERS = """
@@ -64,31 +66,31 @@ _NO_VALUE = _set(
     """
 )
 
-_CLAUSE = re.compile(
+_CLAUSE = later(
     r"[!?;\n(—–]|\.(?:\s|$)|\.{2,}|,(?!\d{3}\b)(?!\s*\d{2,4}\b)| - "
     r"| (?:because|since|which|who|though|although|while|when|where|if|unless|instead|rather|thanks|after|before|until"
     r"|so|but|whereas)\b| (?:by|as of|due to|from|with) | not \b"
     r"| and (?:i|we|it|he|she|they|my|our|the|so|now|then|you|that|this|is|was|have|has|will|there)\b",
     re.IGNORECASE,
 )
-_LEADING = re.compile(
+_LEADING = later(
     r"^(?:(?:the (?:city|country|town|continent) of|now|currently|actually|definitely|probably|still|officially|called"
     r"|named|on|at|by|around|about|the|a|an"
     r"|roughly|approximately|(?:set|fixed|scheduled|limited|down|up|moved|reduced) (?:for|to|at)|due|estimated at) )+"
 )
-_TRAILING = re.compile(
+_TRAILING = later(
     r"(?: (?:now|currently|these days|any ?more|any longer|at the moment|right now|again|too|as well|today|at present"
     r"|for now|though|by the way|btw|already))+$"
 )
-_ORDINAL = re.compile(r"\b(\d+)(?:st|nd|rd|th)\b")
-_EDGE = re.compile(r"^[\W_]+|[^\w%°€$£+)]+$")
-_HAS_NUMBER = re.compile(
+_ORDINAL = later(r"\b(\d+)(?:st|nd|rd|th)\b")
+_EDGE = later(r"^[\W_]+|[^\w%°€$£+)]+$")
+_HAS_NUMBER = later(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundred|thousand"
     r"|january|february|march|april|may|june|july|august|september|october|november|december|(?:mon|tues|wednes|thurs|fri"
     r"|satur|sun)day|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|tomorrow|noon|midnight)\b",
     re.IGNORECASE,
 )
-_STARTS_PROPER = re.compile(r"[\"“'‘*]?(?:(?:the|a|an|dr\.?|mr\.?|mrs\.?|ms\.?) )?[A-ZÀ-ÖØ-ÞĀ-ŽΑ-ΩА-ЯЁ\d@#/\"“‘]")
+_STARTS_PROPER = later(r"[\"“'‘*]?(?:(?:the|a|an|dr\.?|mr\.?|mrs\.?|ms\.?) )?[A-ZÀ-ÖØ-ÞĀ-ŽΑ-ΩА-ЯЁ\d@#/\"“‘]")
 
 
 def known(head: str) -> bool:

@@ -13,6 +13,7 @@ from math import ceil, inf, isfinite
 
 from memspan.text.extract.dates import Mention, mentions
 from memspan.text.index.words import words
+from memspan.text.patterns import later
 
 MAX_CHARS = 2_000
 MAX_LATER_CHARS = 20_000
@@ -21,51 +22,51 @@ LATEST = 253_402_300_800.0
 """The end of the year 9999 [s]: nothing later can be stored."""
 
 _FLAGS = re.IGNORECASE | re.ASCII
-_SENTENCE = re.compile(r"[!?;]+\s+|\n+|(?<![ap]\.m)(?<! [ap])\.\s+")
-_CALL = re.compile(
+_SENTENCE = later(r"[!?;]+\s+|\n+|(?<![ap]\.m)(?<! [ap])\.\s+")
+_CALL = later(
     r"\bremind (?:me|us)\b|\b(?:set|make|create|add|schedule)(?: (?:me|us))? (?:a|another) reminder\b(?: for (?:me"
     r"|us)\b)?"
     r"|\b(?:i|we)(?:['’]d like| need| want|['’]ll need| would like) a reminder\b"
     r"|\b(?:do not|don['’]?t|never) let (?:me|us) forget\b|\bmake sure (?:i|we) (?:do not|don['’]?t) forget\b",
     _FLAGS,
 )
-_NOT = re.compile(
+_NOT = later(
     r"\b(?:do not|don['’]?t|never|not|didn['’]?t|doesn['’]?t|won['’]?t|without|needn['’]?t|no need to|forgot to|stop"
     r"|had to"
     r"|used to|always|have to|supposed to|why)(?: \w{1,12}){0,2} $|\b(?:if|when|that) you $",
     _FLAGS,
 )
-_STILL = re.compile(r"\b(?:forget|fail|hesitate) to $", _FLAGS)
-_ASKING = re.compile(
+_STILL = later(r"\b(?:forget|fail|hesitate) to $", _FLAGS)
+_ASKING = later(
     r",? (?:again\b|of\b|(?:what|who|where|why|how|which|whose)\b"
     r"|when (?:is|was|are|were|did|does|do|will)\b|when (?:\w{1,20} ){1,6}(?:is|was|are|were|starts?|ends?"
     r"|begins?)\W*$)",
     _FLAGS,
 )
-_EVENT = re.compile(
+_EVENT = later(
     r"\b(?:when(?:ever)?|if|once|as soon as|(?:the )?next time|every time|each time|the moment|before|after|while"
     r"|until)\b ",
     _FLAGS,
 )
-_TO = re.compile(r",? to (?!the |my |a |an |our |your |his |her |him |them |you |us |it )(?=[a-z])", re.ASCII)
-_WHAT = re.compile(r"[\s,:]*(?:(?:to|about|that|of|for|please|and|then)\b[\s,:]*){0,2}", _FLAGS)
+_TO = later(r",? to (?!the |my |a |an |our |your |his |her |him |them |you |us |it )(?=[a-z])", re.ASCII)
+_WHAT = later(r"[\s,:]*(?:(?:to|about|that|of|for|please|and|then)\b[\s,:]*){0,2}", _FLAGS)
 _BEFORE_TIME = r"(?:\b(?:on|at|in|by|from|for|around|before|after|until|starting|every|each|the)\s+){0,3}"
-_BY = re.compile(r"\b(?:before|by|until|till|after)(?= )", _FLAGS)
-_GONE = re.compile(r"\b(?:yesterday|last|ago|today|this|past|previous)\b", _FLAGS)
-_LATE = re.compile(r"\b(?:tonight|evening|night|afternoon)\b", _FLAGS)
-_REQUEST = re.compile(
+_BY = later(r"\b(?:before|by|until|till|after)(?= )", _FLAGS)
+_GONE = later(r"\b(?:yesterday|last|ago|today|this|past|previous)\b", _FLAGS)
+_LATE = later(r"\b(?:tonight|evening|night|afternoon)\b", _FLAGS)
+_REQUEST = later(
     r"(?:,|\b(?:please|then|also|could you|can you|would you|will you|i['’]d like you to)) *$", _FLAGS
 )
-_WEEKDAY = re.compile(r"(?:on |by )?(?:mon|tues|wednes|thurs|fri|satur|sun)day\b", _FLAGS)
-_CLOCK_ALONE = re.compile(r"\bat (\d{1,2})(?::(\d\d))?(?![\d:.,/]|(?: ?%| ?[ap]\.?m| percent| dollars))\b", _FLAGS)
-_SPAN = re.compile(r"\b(?:in|after) (?:(half an|a half|an?|\d{1,4})) (minute|hour|day|week)s?\b", _FLAGS)
+_WEEKDAY = later(r"(?:on |by )?(?:mon|tues|wednes|thurs|fri|satur|sun)day\b", _FLAGS)
+_CLOCK_ALONE = later(r"\bat (\d{1,2})(?::(\d\d))?(?![\d:.,/]|(?: ?%| ?[ap]\.?m| percent| dollars))\b", _FLAGS)
+_SPAN = later(r"\b(?:in|after) (?:(half an|a half|an?|\d{1,4})) (minute|hour|day|week)s?\b", _FLAGS)
 _SECONDS = {"minute": 60.0, "hour": HOUR, "day": DAY, "week": WEEK}
-_EVERY = re.compile(
+_EVERY = later(
     r"\b(?:every|each) (?:(day|morning|afternoon|evening|night)|week|(?:mon|tues|wednes|thurs|fri|satur"
     r"|sun)day)\b",
     _FLAGS,
 )
-_NEGATED = re.compile(r"\b(?:not|never|no longer|nobody|without|cannot)\b|n['’]t\b", _FLAGS)
+_NEGATED = later(r"\b(?:not|never|no longer|nobody|without|cannot)\b|n['’]t\b", _FLAGS)
 _LIGHT = frozenset(
     words(
         "talk speak mention discuss ask bring say tell chat come comes arrive reach go going happen start begin next"
@@ -164,7 +165,7 @@ def _of_time(head: str, tail: str, at: float | None) -> Reminder | None:
     for part in (tail, head):
         if found := _moment(part, at):
             moment, phrase, every = found
-            gone = re.compile(_BEFORE_TIME + re.escape(phrase), re.IGNORECASE)
+            gone = later(_BEFORE_TIME + re.escape(phrase), re.IGNORECASE)
             what = gone.sub("", tail, count=1)
             return Reminder(_said(what if every is None else _EVERY.sub("", what)), at=moment, every=every)
     return None

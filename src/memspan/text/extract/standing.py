@@ -6,13 +6,14 @@ Source: recall setting, rule 2.6 (docs/ARCHITECTURE.md). English only; another l
 import re
 
 from memspan.text.extract.directives import holds_on
+from memspan.text.patterns import later
 
 MAX_INSTRUCTION_CHARS = 250
 MAX_PREFERENCE_CHARS = 2_000
 
 _FLAGS = re.IGNORECASE | re.ASCII
 _COURTESY = r"[\W_]{0,8}(?:(?:please|also|and|so|ok|okay|just|hey|oh|kindly|but)\b[\s,.!:-]{1,4}){0,3}"
-_INSTRUCTION = re.compile(
+_INSTRUCTION = later(
     rf"{_COURTESY}(?:"
     r"always\b\W{1,4}(?!wanted|been|loved|liked|an?\b|the\b|good\b|nice\b|great\b|happy\b|had\b|thought\b|by\b"
     r"|up\b|here\b|there\b|fun\b|\w{2,20}ing\b)"
@@ -28,7 +29,7 @@ _INSTRUCTION = re.compile(
     r")",
     _FLAGS,
 )
-_PREFERENCE = re.compile(
+_PREFERENCE = later(
     r"\b(?<!do )(?<!did )(?<!would )(?<!should )"
     r"i(?:['’]m| am| do|['’]d| would| have|['’]ve| really| truly| absolutely| just| also| still| usually| mostly"
     r"| generally| strongly| much| always| definitely| especially| particularly){0,3} "
@@ -41,7 +42,7 @@ _PREFERENCE = re.compile(
     r"|\b(?:please )?(?:don['’]?t|do not|never) (?:recommend|suggest|include|give me|show me)\b",
     _FLAGS,
 )
-_ADVICE = re.compile(
+_ADVICE = later(
     r"\b(?:(?:can|could|would|will) you|(?:how|what|which|where) (?:should|can|could|might|would) (?:i|we)"
     r"|how (?:do|to)|should (?:i|we)|would you|you (?:recommend|suggest|advise)|recommendations?|suggestions?"
     r"|(?:any|some|have|give me|got)(?: \w{1,20}){0,2} (?:ideas?|tips?|thoughts|pointers|advice|options)"
@@ -53,7 +54,7 @@ _ADVICE = re.compile(
     r"|(?:^|[.?!]\s|please )(?:recommend|suggest|advise)\b",
     _FLAGS,
 )
-_FACT = re.compile(
+_FACT = later(
     r"\W{0,4}(?:when|who|whose|whom|did|does|was|were|has|had|have (?!you got)"
     r"|how (?:many|much|long|often|old|far)|where (?:did|does|is|was|were|has|had)"
     r"|what (?:did|does|was|were|has|had|time|date|day|year|kind of \w{1,20} did)"
@@ -61,7 +62,7 @@ _FACT = re.compile(
     r"|how (?:did|does|was|were|has|had))\b",
     _FLAGS,
 )
-_LOOKING_BACK = re.compile(
+_LOOKING_BACK = later(
     r"\b(?:did|(?:i|we|you)(?:['’]ve| have| had)? (?:first |already |ever )?(?:brought|mention|discuss|talk|ask|told"
     r"|said|shared|list|describ|wrote|recommended|suggested)\w{0,4}|(?:the|what) order\b|our (?:\w{1,20} )?(?:chats?"
     r"|conversations?|discussions?))\b",

@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from memspan.text.extract.relations import HINTS, clause, functional, known, plain, relation, says_nothing, spelt
+from memspan.text.patterns import later
 
 MAX_CHARS = 320
 """Longer turns say several things; to let one sentence decide over all of them would bury the others."""
@@ -29,7 +30,7 @@ _LATELY = r"(?:['’]ve| have| has| just| recently| finally)*"
 _FROM = r"(?: from .{1,60}?)? to (?:be )?(?P<value>\S.*)"
 _NEGATED = r"(?P<neg>(?:no longer|not) )?"
 
-_AGED = re.compile(r"(?:['’]m|\bI am) (?:now |already )?\d")
+_AGED = later(r"(?:['’]m|\bI am) (?:now |already )?\d")
 _VERBS = """
 live lives living reside resides based moved relocated work works working employed hired job married left quit resigned
 stopped laid fired divorced set change update
@@ -37,9 +38,9 @@ stopped laid fired divorced set change update
 _HINTS = HINTS | frozenset(_VERBS.split())
 _KEY_CHARS = 80
 _APART = str.maketrans(dict.fromkeys("!\"#$%&'()*+,./;<>?@[\\]^_`{|}~’“”‘—–…\n\t", " "))
-_NUMBERED = re.compile(r"\s*\d{1,7}[.):] (?=\S)")
-_SENTENCE = re.compile(r"(?<=[.!?])[\"'”’)]*\s+(?=[\"'“(]?[A-Z0-9]|i\b)|\n+|;\s+")
-_OPENER = re.compile(
+_NUMBERED = later(r"\s*\d{1,7}[.):] (?=\S)")
+_SENTENCE = later(r"(?<=[.!?])[\"'”’)]*\s+(?=[\"'“(]?[A-Z0-9]|i\b)|\n+|;\s+")
+_OPENER = later(
     r"(?:(?:oh|well|so|and|but|also|yeah|yes|no|ok|okay|hey|hi|by the way|btw|fyi|anyway|actually|correction|update"
     r"|sorry|in fact|just so you know|(?:just )?(?:a |an )?quick (?:update|note)|for the record|please note|note"
     r"|remember|i was wrong|i misspoke|my mistake|turns out|it turns out|as of (?:today|now|this week)|from now on|now"
@@ -48,13 +49,13 @@ _OPENER = re.compile(
     r"(?:[,:!.…—-]+|) +(?:that )?){1,4}",
     _ANY,
 )
-_ASKS = re.compile(
+_ASKS = later(
     r", (?:so |and |but )?(?:can|could|will|would|should|how|what|is|are|do|does|did|any|which|where|when|who|why)\b",
     _ANY,
 )
-_FIRST_PART = re.compile(r",(?!\d)")
-_UNSURE = re.compile(r"\b(?:if|unless|whether|suppose|imagine|pretend|i wish|i hope|maybe|might|could|would)\b", _ANY)
-_CORRECTION = re.compile(
+_FIRST_PART = later(r",(?!\d)")
+_UNSURE = later(r"\b(?:if|unless|whether|suppose|imagine|pretend|i wish|i hope|maybe|might|could|would)\b", _ANY)
+_CORRECTION = later(
     r"\b(?:correction\b|i was wrong|i(?:['’]ve| have)? misspoke|my mistake|i meant\b|i mis(?:remember|stat|read|typ)"
     r"|scratch that|make that\b|i take (?:that|it) back|that(?:['’]s| is| was) (?:wrong|not right|incorrect|a mistake)"
     r"|(?:it|that)(?:['’]s| is| was) actually|not actually|in fact,? (?:it|he|she|they|i)\b"
@@ -62,34 +63,34 @@ _CORRECTION = re.compile(
     r"|^\W{0,3}actually,? (?!i (?:think|really|just|love|like)\b)",
     _ANY,
 )
-_CONTRAST = re.compile(
+_CONTRAST = later(
     r"\bno longer\b|\bany ?more\b|\binstead\b|\brather than\b|\bnever\b|\bnot\b|n['’]t\b|\bonly\b|\bexclusively\b"
     r"|\bsolely\b|\bused to\b|\bchanged\b|\bswitched\b|\bnow\b|\bdiffer(?:ent|ently|s)\b|\bno\b",
     _ANY,
 )
-_REQUEST = re.compile(
+_REQUEST = later(
     r"\W{0,3}(?:please )?(?:write|create|generate|draft|make|compose|translate|rewrite|summari[sz]e|give me|help me)\b",
     _ANY,
 )
 
-_POSSESSED = re.compile(
+_POSSESSED = later(
     rf"{_OWNER} (?P<rel>{_WORDS})(?: (?:is|are|will be|is going to be|became)| ?['’]s) {_NOW}{_NEGATED}(?P<value>\S.*)"
 )
-_ALTERED = re.compile(
+_ALTERED = later(
     rf"{_OWNER} (?P<rel>{_WORDS})(?: has| have| was| is| were| got| just| been| now| recently| officially)* "
     r"(?:changed|moved|updated|pushed|postponed|rescheduled|extended|increased|decreased|raised|reduced|lowered|switched"
     rf"|renamed|set|bumped|cut|grown|gone up)(?: back| up| forward| out| down| again)?{_FROM}"
 )
-_ALTERING = re.compile(
+_ALTERING = later(
     r"(?:(?:i|we)(?:['’]ve| have)? (?:just |finally |recently |also )?"
     r"(?:changed|switched|updated|renamed|reset|moved|raised|lowered|extended)|(?:please )?(?:change|update|rename"
     rf"|set)) (?:(?P<mine>my|our)|(?P<the>the)) (?P<rel>{_WORDS}){_FROM}",
     _ANY,
 )
-_OF = re.compile(
+_OF = later(
     rf"[Tt]he (?P<rel>{_WORDS}) of (?P<subject>[^.!?;]{{2,80}}?) (?:is|are) {_NOW}{_NEGATED}(?P<value>\S.*)"
 )
-_NUMBERED_FACT = re.compile(
+_NUMBERED_FACT = later(
     r"(?P<subject>[^ ].{1,80}?) (?P<rel>(?:is|was|are|were) (?:\w+ ){1,7}?(?:in|by|of|to|with|at|from|as)"
     r"|(?:works|lives|plays|speaks|died|belongs|comes)(?: \w+){0,5}? (?:in|of|to|for|from)|speaks"
     r"|plays) (?P<value>\S.*)"
@@ -123,32 +124,32 @@ _ENDS = (
     ("spouse", rf"(?:{_BE} no longer married(?: to (?P<value>{_PLACE}))?| got divorced)"),
 )
 _REST = r"(?P<rest>\W.*|$)"
-_DOES = [(rel, re.compile(rf"{_SUBJECT}(?:{verb}) (?P<value>{_PLACE}){_REST}")) for rel, verb in _HOLDS]
-_STOPPED = [(rel, re.compile(rf"{_SUBJECT}(?:{verb}){_REST}")) for rel, verb in _ENDS]
+_DOES = [(rel, later(rf"{_SUBJECT}(?:{verb}) (?P<value>{_PLACE}){_REST}")) for rel, verb in _HOLDS]
+_STOPPED = [(rel, later(rf"{_SUBJECT}(?:{verb}){_REST}")) for rel, verb in _ENDS]
 _SUBJECT_CHARS = 80
-_OWNS = re.compile(r"['’]s? ")
-_DOING = re.compile(
+_OWNS = later(r"['’]s? ")
+_DOING = later(
     r"\b(?:live|lives|living|reside|resides|based|moved|relocated|works?|working|employed|hired|job|married|left|quit"
     r"|resigned|stopped|laid|fired|divorced)\b"
 )
-_AGE = re.compile(r"I(?:['’]m| am) (?:now |already )?(?P<value>\d{1,3})(?: years old)?(?: now)?[.!]?$")
-_LONG_AGO = re.compile(
+_AGE = later(r"I(?:['’]m| am) (?:now |already )?(?P<value>\d{1,3})(?: years old)?(?: now)?[.!]?$")
+_LONG_AGO = later(
     r"\b(?:when (?:i|we|he|she|they) w|ago\b|back in\b|in (?:19|20)\d\d|as a (?:kid|child|teen)|once\b|originally"
     r"|years\b|used to|before\b|after college|after school|until\b|for a (?:while|year|time|few)"
     r"|last (?:summer|winter)\b)",
     _ANY,
 )
-_PAIR = re.compile(
+_PAIR = later(
     r"(?:(?:please )?set +)?(?P<key>[\w][\w./\[\]@#&+' -]{0,59}?) ?(?P<by>: | ?=+>? ?| -> |:(?=[^\s/]))"
     r"(?P<value>\S.{0,120})"
 )
-_SET = re.compile(r"(?:please )?(?:set|change|update) (?P<key>[\w./-]{2,60}) to (?P<value>\S.{0,100})", _ANY)
-_CODE_KEY = re.compile(r"\w*[a-z0-9][A-Z_.\[/-]\w|[a-z]+\d|\d|[a-z]+[._/-][a-z]")
-_NO_KEY_WORD = re.compile(
+_SET = later(r"(?:please )?(?:set|change|update) (?P<key>[\w./-]{2,60}) to (?P<value>\S.{0,100})", _ANY)
+_CODE_KEY = later(r"\w*[a-z0-9][A-Z_.\[/-]\w|[a-z]+\d|\d|[a-z]+[._/-][a-z]")
+_NO_KEY_WORD = later(
     r"\b(?:i|me|you|we|us|he|him|she|it|they|them|this|that|these|those|what|how|why|who|is|are|was|were|be|been|has|have"
     r"|had|do|does|did|can|will|would|should|about|tell|give|write|make|here|there|not|and|but|description)\b"
 )
-_TALK = re.compile(
+_TALK = later(
     r"\b(?:i|you|we|he|she|they|it|let['’]?s|please|can|could|would|what|how|why|thanks?|yes|ok(?:ay)?)\b", _ANY
 )
 _NO_KEY = """

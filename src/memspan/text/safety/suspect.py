@@ -15,6 +15,7 @@ from binascii import Error as NotBase64
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from memspan.text.patterns import later
 from memspan.text.safety.lookalikes import folded
 from memspan.text.safety.trust import AGENT, USER
 
@@ -44,7 +45,7 @@ def _rule(reason: str, hints: str, *ways: str) -> _Rule:
     hints: apart by spaces; a plus in one is a space
     """
     joined = "|".join(ways).replace(" ... ", _FEW).replace(" ", _GAP)
-    return _Rule(reason, tuple(hint.replace("+", " ") for hint in hints.split()), re.compile(joined))
+    return _Rule(reason, tuple(hint.replace("+", " ") for hint in hints.split()), later(joined))
 
 
 _DROP = (
@@ -179,15 +180,15 @@ _WEAK = (
         r"\btrigger: [^\n]{1,60}\baction:",
     ),
 )
-_RUSSIAN = re.compile(r"(?:игнориру\w*|забудь\w*)\W.{0,40}(?:инструкц|указан|правил)")
-_SPELLED = re.compile(r"(?<![^\W_])[a-z][ .\-_*·|]{1,3}[a-z](?![a-z])(?:[ .\-_*·|]{1,3}[a-z](?![a-z])){6,200}")
-_STEMS = re.compile(r"ignor|instruct|previous|system|passw|overrid|disregard|prompt|always|secret|theuser|recommend")
-_CODED = re.compile(r"(?<![\w+/=-])(?:[\w+/-]{24,4000}={0,2})(?![\w+/=-])")
-_LONG = re.compile(r"\S{24}")
-_HEX = re.compile(r"(?:[0-9a-f]{2}[ :]?){16,2000}")
-_LEET = re.compile(r"[a-z][0134578@$][a-z]")
+_RUSSIAN = later(r"(?:игнориру\w*|забудь\w*)\W.{0,40}(?:инструкц|указан|правил)")
+_SPELLED = later(r"(?<![^\W_])[a-z][ .\-_*·|]{1,3}[a-z](?![a-z])(?:[ .\-_*·|]{1,3}[a-z](?![a-z])){6,200}")
+_STEMS = later(r"ignor|instruct|previous|system|passw|overrid|disregard|prompt|always|secret|theuser|recommend")
+_CODED = later(r"(?<![\w+/=-])(?:[\w+/-]{24,4000}={0,2})(?![\w+/=-])")
+_LONG = later(r"\S{24}")
+_HEX = later(r"(?:[0-9a-f]{2}[ :]?){16,2000}")
+_LEET = later(r"[a-z][0134578@$][a-z]")
 _PLAIN_OF_LEET = str.maketrans("0134578@$", "oieastbas")
-_TAGS = re.compile("[\U000e0020-\U000e007e]{4,}")
+_TAGS = later("[\U000e0020-\U000e007e]{4,}")
 
 
 def reasons(text: str, trust: float = USER) -> tuple[str, ...]:
