@@ -132,7 +132,7 @@ def markdown(result: Result) -> str:
         f"{result['at']}; {line(result['machine'], result['versions'])}.",
         table(["questions", *_COLUMNS.values()], rows),
         f"{result['us_per_question']} us a question. Rules were written with the first half in view (sha256 of the id"
-        " is even). Exact: both ends to the second. IoU: overlap over union. Half-open labels name one end only."
+        " is even). Exact: both ends within a second. IoU: overlap over union. Half-open labels name one end only."
         " Without: the label names no time, and right is to read none.",
         table(["file", "sha256"], [[one["file"], one["sha256"]] for one in result["files"]]),
     ]
