@@ -11,7 +11,7 @@ Source: Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM2
 Ours differs: the fields of a turn are the neighbouring turns, with weights that fall with distance.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -109,12 +109,6 @@ class Lexical:
         """How many units have the word."""
         places = [segment.find(word) for segment in self._segments]
         return sum(place.stop - place.start for place in places)
-
-    def units_with(self, words: Iterable[int]) -> Ints:
-        """Units that have all of the words, ascending; of no words, none."""
-        self._seal()
-        found = [self._postings_of(word)[0] for word in words]
-        return reduce(np.intersect1d, found) if found else np.empty(0, np.int32)
 
     def beside(self, guests: "Lexical", words: NDArray[np.uint32]) -> tuple[Floats, list[float]]:
         """BM25 of units of another index as if they stood in this one, whose own scores they leave as they are.

@@ -16,8 +16,8 @@ from memspan.text.extract.entities import named
 from memspan.text.index.fates import Mask
 from memspan.text.index.records import RecordIndex, RecordView
 from memspan.text.index.scope import ScopeIndex
-from memspan.text.index.words import query_words, word_hash, words
-from memspan.text.recall.rank import Floats, Ranking, Units, highest
+from memspan.text.index.words import query_words
+from memspan.text.recall.rank import Floats, Ranking, Units, highest, within
 from memspan.text.recall.setting import Setting
 
 TURN = "turn"
@@ -107,13 +107,10 @@ def _boosts(turns: ScopeIndex, records: RecordIndex, question: str, setting: Set
     """What a turn would get as well: for the user's own word, for a time and for a speaker that the question names."""
     boosts: dict[str, Floats] = {"user": records.trusted * np.float32(setting.user)}
     if spans := ranges(question, turns.years):
-        inside = np.zeros(records.count + 1, np.bool_)
-        for start, end in spans:
-            inside |= (records.at >= start) & (records.at < end)
-        boosts["date"] = inside * np.float32(setting.date)
+        boosts["date"] = within(records.at, spans) * np.float32(setting.date)
     if len(turns.names) > 1 and len(meant := named(question, turns.names)) == 1:
         about = np.zeros(records.count + 1, np.float32)
-        about[records.lexical.units_with(map(word_hash, words(meant.pop())))] = setting.speaker
+        about[records.lexical.holding(query_words(meant.pop()))] = setting.speaker
         boosts["speaker"] = about
     return boosts
 

@@ -5,7 +5,7 @@ optimum, where reciprocal-rank fusion loses even to one arm alone when another i
 """
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import exp
 
@@ -244,13 +244,18 @@ def _sum(arms: Sequence[Arm], boosts: Mapping[str, Floats], units: Units) -> Flo
     return scores
 
 
+def within(at: NDArray[np.float64], spans: Iterable[tuple[float, float]]) -> Mask:
+    """Which of the times lie in one of the half-open spans, (len(at),); a time not known lies in none."""
+    inside = np.zeros(len(at), np.bool_)
+    for start, end in spans:
+        inside |= (at >= start) & (at < end)
+    return inside
+
+
 def _boosts(index: ScopeIndex, question: str, setting: Setting) -> dict[str, Floats]:
     boosts: dict[str, Floats] = {"user": index.user * np.float32(setting.user)}
     if spans := ranges(question, index.years):
-        inside = np.zeros(index.count + 1, np.bool_)
-        for start, end in spans:
-            inside |= (index.at >= start) & (index.at < end)
-        boosts["date"] = inside * np.float32(setting.date)
+        boosts["date"] = within(index.at, spans) * np.float32(setting.date)
     if len(index.names) > 1 and len(meant := named(question, index.names)) == 1:
         boosts["speaker"] = (index.speaker == index.speakers[meant.pop()]) * np.float32(setting.speaker)
     if held := [unit for slot in asked_slots(question, index.speakers) for unit in index.fates.stating(slot)]:
