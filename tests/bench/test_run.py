@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from tests.bench import tiny
 
 from memspan.bench import runner, systems
+from memspan.bench.cases import Ask
 from memspan.bench.datasets import pick
 from memspan.bench.files import find
 from memspan.bench.report import Resampling
@@ -77,7 +78,7 @@ def test_a_job_carries_units_and_question_texts_only(data):
     chosen = pick(["locomo"])[0]
     case = next(iter(chosen.read(find(data, [chosen])["locomo"])))
     job = runner.job_of(chosen, case, "bm25")
-    assert job.asked == [(one.text, one.visible) for one in case.questions if one.gold]
+    assert job.asked == [(one.ask, one.visible) for one in case.questions if one.gold]
     assert set(runner.Job.__slots__) == {"system", "units", "asked", "depth"}
 
 
@@ -86,7 +87,7 @@ def test_sessions_are_stored_as_they_end(data, spy):
     execute(plan(data, "spy", sets=["realmem"]), ["x"])
     stored = [len(batch) for batch in spy.seen if isinstance(batch, list)]
     assert stored == [3, 2]
-    assert spy.seen[-1] == "What is my kite made of?"
+    assert spy.seen[-1] == Ask("What is my kite made of?")
 
 
 def test_the_result_says_what_ran(data):

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from memspan.bench.cases import Ask
 from memspan.bench.systems import known, load
 from memspan.core.errors import UnknownMethod
 from memspan.core.records import Turn
@@ -23,7 +24,7 @@ def test_bm25_is_the_formula(tmp_path, turns):
     system.remember(turns[2:])
     cat, dog = math.log(1 + 1.5 / 2.5), math.log(1 + 2.5 / 1.5)
     assert system.scores("cats, dogs, cat?").tolist() == pytest.approx([cat, cat + dog, 0.0])
-    assert system.recall("cats, dogs", 5) == ["u1", "u0"]
+    assert system.recall(Ask("cats, dogs"), 5) == ["u1", "u0"]
 
 
 def test_bm25_normalises_by_length(tmp_path):
@@ -40,13 +41,13 @@ def test_every_system_ranks_and_packs(tmp_path, turns, name):
     """Before anything is remembered, and after."""
     system = load(name)(tmp_path)
     try:
-        assert system.recall("Who has a cat?", 2) == []
-        assert system.pack("Who has a cat?", 500).ranked == ()
+        assert system.recall(Ask("Who has a cat?"), 2) == []
+        assert system.pack(Ask("Who has a cat?"), 500).ranked == ()
         system.remember(turns)
-        ranked = system.recall("Who has a cat?", 2)
+        ranked = system.recall(Ask("Who has a cat?"), 2)
         assert 1 <= len(ranked) <= 2
         assert set(ranked) <= {"u0", "u1", "u2"}
-        assert set(system.pack("Who has a cat?", 500).ranked) <= {"u0", "u1", "u2"}
+        assert set(system.pack(Ask("Who has a cat?"), 500).ranked) <= {"u0", "u1", "u2"}
     finally:
         system.close()
 
@@ -55,7 +56,7 @@ def test_recent_is_the_newest_first(tmp_path, turns):
     """Whatever is asked."""
     system = load("recent")(tmp_path)
     system.remember(turns)
-    assert system.recall("anything", 2) == ["u2", "u1"]
+    assert system.recall(Ask("anything"), 2) == ["u2", "u1"]
 
 
 def test_unknown_systems_are_named(tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from memspan.bench.cases import Case, DataSet, Question, Unit
+from memspan.bench.cases import Ask, Case, DataSet, Question, Unit
 from memspan.bench.systems import Packed, System, load
 
 BUDGETS = (250, 500, 1000, 2000)
@@ -24,11 +24,11 @@ DEPTHS = {"unit": 20, "session": 300}
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One system over one case. asked: (question, visible units), in order of time."""
+    """One system over one case. asked: (what is asked, visible units), in order of time."""
 
     system: str
     units: Sequence[Unit]
-    asked: Sequence[tuple[str, int]]
+    asked: Sequence[tuple[Ask, int]]
     depth: int
 
 
@@ -58,7 +58,7 @@ def questions_of(case: Case) -> list[Question]:
 
 def job_of(data: DataSet, case: Case, system: str) -> Job:
     """The case as the system sees it."""
-    asked = [(one.text, one.visible) for one in questions_of(case)]
+    asked = [(one.ask, one.visible) for one in questions_of(case)]
     return Job(system, case.units, asked, DEPTHS[data.level])
 
 
@@ -75,11 +75,11 @@ def work(job: Job) -> Outcome:
 def _work(job: Job, system: System) -> Outcome:
     replies: list[Reply] = []
     write_s, done = 0.0, 0
-    for text, visible in job.asked:
+    for ask, visible in job.asked:
         for batch in _sessions(job.units[done:visible], whole=not done and visible == len(job.units)):
             write_s += _write(system, batch)
         done = max(done, visible)
-        replies.append(_ask(system, text, job.depth))
+        replies.append(_ask(system, ask, job.depth))
     return Outcome(replies, write_s, done, system.bytes_on_disk())
 
 
@@ -102,12 +102,12 @@ def _write(system: System, units: Sequence[Unit]) -> float:
     return perf_counter() - start
 
 
-def _ask(system: System, text: str, depth: int) -> Reply:
+def _ask(system: System, ask: Ask, depth: int) -> Reply:
     start = perf_counter()
-    packed = {TIMED: system.pack(text, TIMED)}
+    packed = {TIMED: system.pack(ask, TIMED)}
     read_s = perf_counter() - start
-    packed |= {tokens: system.pack(text, tokens) for tokens in BUDGETS if tokens != TIMED}
-    return Reply(tuple(system.recall(text, depth)), packed, read_s)
+    packed |= {tokens: system.pack(ask, tokens) for tokens in BUDGETS if tokens != TIMED}
+    return Reply(tuple(system.recall(ask, depth)), packed, read_s)
 
 
 def run(jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:

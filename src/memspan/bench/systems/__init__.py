@@ -6,16 +6,21 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
+from memspan.bench.cases import Ask
 from memspan.core.errors import UnknownMethod
 from memspan.core.records import Turn
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """What a context holds: ids of ranked turns, and of standing instructions in a block of their own."""
+    """What a context holds: ids of ranked turns, and of standing instructions in a block of their own.
+
+    tokens: what all of it costs, by the estimate that every system is charged with
+    """
 
     ranked: tuple[str, ...]
     standing: tuple[str, ...] = ()
+    tokens: int = 0
 
 
 class System(Protocol):
@@ -25,12 +30,16 @@ class System(Protocol):
         """Take in turns; called again as time goes on."""
         ...
 
-    def recall(self, question: str, k: int) -> list[str]:
+    def recall(self, ask: Ask, k: int) -> list[str]:
         """At most k ids of turns, best first."""
         ...
 
-    def pack(self, question: str, tokens: int) -> Packed:
+    def pack(self, ask: Ask, tokens: int) -> Packed:
         """What would be put before a model within that budget."""
+        ...
+
+    def elsewhere(self, ask: Ask) -> list[str]:
+        """Ids found in another scope of the same store, to which nothing was written: there must be none."""
         ...
 
     def bytes_on_disk(self) -> int:

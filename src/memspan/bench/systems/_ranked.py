@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from memspan.bench.cases import Ask
 from memspan.bench.systems import Packed
 from memspan.core.records import Turn
 from memspan.core.tokens import estimate
@@ -46,7 +47,7 @@ def fill(ranking: Iterable[tuple[str, int]], tokens: int) -> Packed:
         if cost <= min(room, most):
             chosen.append(name)
             room -= cost
-    return Packed(tuple(chosen))
+    return Packed(tuple(chosen), tokens=tokens - room)
 
 
 class Ranked:
@@ -64,14 +65,18 @@ class Ranked:
         self.ids.append(turn.id)
         self.costs.append(estimate(keyed(turn)))
 
-    def recall(self, question: str, k: int) -> list[str]:
+    def recall(self, ask: Ask, k: int) -> list[str]:
         """At most k ids, best first."""
-        return [self.ids[place] for place in best(self.scores(question), k)]
+        return [self.ids[place] for place in best(self.scores(ask.text), k)]
 
-    def pack(self, question: str, tokens: int) -> Packed:
+    def pack(self, ask: Ask, tokens: int) -> Packed:
         """The 1,000 best turns, packed."""
-        places = best(self.scores(question), DEEP)
+        places = best(self.scores(ask.text), DEEP)
         return fill(((self.ids[place], self.costs[place]) for place in places), tokens)
+
+    def elsewhere(self, ask: Ask) -> list[str]:
+        """Nothing: an object holds one scope."""
+        return []
 
     def bytes_on_disk(self) -> int:
         return 0

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from memspan.bench.cases import Ask
 from memspan.bench.systems import Packed
 from memspan.core.records import Turn
+from memspan.core.tokens import estimate
 from memspan.text.memory import Memory
 
 
@@ -21,14 +23,21 @@ class Default:
         """One transaction."""
         self._memory.remember(turns)
 
-    def recall(self, question: str, k: int) -> list[str]:
+    def recall(self, ask: Ask, k: int) -> list[str]:
         """The plain ranking, without packing."""
-        return [hit.id for hit in self._memory.recall(question, tokens=None, limit=k)]
+        return [hit.id for hit in self._memory.recall(ask.text, tokens=None, limit=k, as_of=ask.as_of)]
 
-    def pack(self, question: str, tokens: int) -> Packed:
+    def pack(self, ask: Ask, tokens: int) -> Packed:
         """What stands in the rendered context: standing instructions, headings and fence count in the budget."""
-        recall = self._memory.recall(question, tokens=tokens)
-        return Packed(tuple(hit.id for hit in recall), tuple(hit.id for hit in recall.standing))
+        recall = self._memory.recall(ask.text, tokens=tokens, as_of=ask.as_of)
+        return Packed(
+            tuple(hit.id for hit in recall), tuple(hit.id for hit in recall.standing), estimate(recall.context)
+        )
+
+    def elsewhere(self, ask: Ask) -> list[str]:
+        """From a neighbouring scope of the same file."""
+        with Memory(self._path, scope="elsewhere", setting=self.setting) as other:
+            return [hit.id for hit in other.recall(ask.text, tokens=None, limit=3)]
 
     def bytes_on_disk(self) -> int:
         """The file with its journal."""

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from memspan.bench import systems
+from memspan.bench.cases import Ask
 from memspan.bench.files import fingerprint
 from memspan.bench.machine import line, machine, versions
 from memspan.bench.report import Result
@@ -21,7 +22,7 @@ BASELINE = "bm25"
 DEPTH = 20
 _DAY_S = 86400.0
 
-Ask = Callable[[str, float | None], Sequence[str]]
+Find = Callable[[str, float | None], Sequence[str]]
 """Ids for a question, best first; as of a time [s], None = now."""
 Say = Callable[[str], None]
 
@@ -70,7 +71,7 @@ def _on_baseline(stream: Stream) -> Result:
         system = systems.load(BASELINE)(Path(folder))
         system.remember([Turn(told.text, id=told.id, at=told.at) for told in stream.told])
         now = Stream(stream.name, stream.told, [one for one in stream.asked if one.as_of is None])
-        return _score(now, BASELINE, lambda question, as_of: system.recall(question, DEPTH))
+        return _score(now, BASELINE, lambda question, as_of: system.recall(Ask(question), DEPTH))
 
 
 def _end(stream: Stream) -> float:
@@ -81,14 +82,14 @@ def _memory(folder: str, scope: str, now: float) -> Memory:
     return Memory(Path(folder) / "bench.mem", scope=scope, setting="lite", clock=lambda: now)
 
 
-def _asking(memory: Memory) -> Ask:
+def _asking(memory: Memory) -> Find:
     def ask(question: str, as_of: float | None) -> list[str]:
         return [hit.id for hit in memory.recall(question, tokens=None, limit=DEPTH, as_of=as_of)]
 
     return ask
 
 
-def _score(stream: Stream, system: str, ask: Ask) -> Result:
+def _score(stream: Stream, system: str, ask: Find) -> Result:
     """Shares of questions: the right value first; a stale one before it; the right one first as of an earlier time."""
     began = perf_counter()
     ranked = [(one, ask(one.question, one.as_of)) for one in stream.asked]
@@ -123,7 +124,7 @@ def _share(values: Sequence[bool]) -> float | None:
     return round(sum(values) / len(values), 4) if values else None
 
 
-Tell = Callable[[str, Contradicted], tuple[Ask, Ask]]
+Tell = Callable[[str, Contradicted], tuple[Find, Find]]
 """Takes in the facts of a case in a folder: how to ask before and after the new one."""
 
 
@@ -150,7 +151,7 @@ def _letta(cases: Sequence[Contradicted], tell: Tell) -> Result:
     }
 
 
-def _holds(ask: Ask, question: str, evidence: frozenset[int]) -> bool:
+def _holds(ask: Find, question: str, evidence: frozenset[int]) -> bool:
     ids = ask(question, None)
     return bool(ids) and ids[0] in {f"f{place}" for place in evidence}
 
@@ -160,7 +161,7 @@ def _turns(case: Contradicted) -> tuple[list[Turn], Turn]:
     return facts, Turn(case.new, id="new", at=START + _DAY_S)
 
 
-def _letta_memory(folder: str, case: Contradicted) -> tuple[Ask, Ask]:
+def _letta_memory(folder: str, case: Contradicted) -> tuple[Find, Find]:
     memory = _memory(folder, case.id, START + 2 * _DAY_S)
     facts, new = _turns(case)
     memory.remember(facts)
@@ -172,12 +173,15 @@ def _letta_memory(folder: str, case: Contradicted) -> tuple[Ask, Ask]:
     return before, _asking(memory)
 
 
-def _letta_baseline(folder: str, case: Contradicted) -> tuple[Ask, Ask]:
+def _letta_baseline(folder: str, case: Contradicted) -> tuple[Find, Find]:
     facts, new = _turns(case)
     old, now = (systems.load(BASELINE)(Path(folder)) for _ in range(2))
     old.remember(facts)
     now.remember([*facts, new])
-    return (lambda question, as_of: old.recall(question, DEPTH)), (lambda question, as_of: now.recall(question, DEPTH))
+    return (
+        lambda question, as_of: old.recall(Ask(question), DEPTH),
+        lambda question, as_of: now.recall(Ask(question), DEPTH),
+    )
 
 
 _STREAM = {
