@@ -1,14 +1,26 @@
-"""Systems by name. A file here is one system; it ends with SYSTEM."""
+"""Systems by name. A file here is one system (full_context.py is "full-context"); it ends with SYSTEM."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from memspan.bench.cases import Ask
 from memspan.core.errors import UnknownMethod
 from memspan.core.records import Turn
+
+Kind = Literal["memspan", "ablation", "baseline", "peer", "control"]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a table says of a system. vectors: whether it looks into the file of vectors, see bench/vectors.py"""
+
+    name: str
+    title: str
+    kind: Kind
+    vectors: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +36,14 @@ class Packed:
 
 
 class System(Protocol):
-    """Something that remembers turns and ranks them for a question. It is made anew for each case."""
+    """Something that remembers turns and ranks them for a question. It is made anew for each case.
+
+    title, kind, vectors: as in Facts
+    """
+
+    title: str
+    kind: Kind
+    vectors: bool
 
     def remember(self, turns: Sequence[Turn]) -> None:
         """Take in turns; called again as time goes on."""
@@ -58,12 +77,22 @@ def known() -> list[str]:
     >>> "bm25" in known()
     True
     """
-    return sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
+    return sorted(path.stem.replace("_", "-") for path in Path(__file__).parent.glob("[!_]*.py"))
 
 
 def load(name: str) -> MakeSystem:
     """What makes the system: give it an empty folder. Raises UnknownMethod where there is none of that name."""
     if name not in known():
         raise UnknownMethod("bench system", name, known())
-    make: MakeSystem = import_module(f"{__name__}.{name}").SYSTEM
+    make: MakeSystem = import_module(f"{__name__}.{name.replace('-', '_')}").SYSTEM
     return make
+
+
+def facts(name: str) -> Facts:
+    """What it is; nothing is started. Raises UnknownMethod where there is none of that name.
+
+    >>> facts("bm25")
+    Facts(name='bm25', title='BM25', kind='baseline', vectors=False)
+    """
+    made: Any = load(name)  # Any: the class behind the call
+    return Facts(name, made.title, made.kind, made.vectors)

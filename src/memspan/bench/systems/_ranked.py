@@ -1,12 +1,12 @@
 """What the baselines share: they rank all turns, newest first among equals, and pack by the engine's own rule."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memspan.bench.cases import Ask
-from memspan.bench.systems import Packed
+from memspan.bench.systems import Kind, Packed
 from memspan.core.records import Turn
 from memspan.core.tokens import estimate
 
@@ -53,9 +53,17 @@ def fill(ranking: Iterable[tuple[str, int]], tokens: int) -> Packed:
 class Ranked:
     """The half of a baseline that does not depend on how it scores."""
 
+    title = ""
+    kind: Kind = "baseline"
+    vectors = False
+
     def __init__(self) -> None:
         self.ids: list[str] = []
         self.costs: list[int] = []
+
+    def remember(self, turns: Sequence[Turn]) -> None:
+        """Take in turns."""
+        raise NotImplementedError
 
     def scores(self, question: str) -> NDArray[np.floating]:
         """One score a turn, (turns,); zero or less = not found."""
@@ -83,3 +91,30 @@ class Ranked:
 
     def close(self) -> None:
         pass
+
+
+class Cosine(Ranked):
+    """One vector a turn, in memory; whoever embeds says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._blocks: list[NDArray[np.float32]] = []
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows, (len(texts), dim)."""
+        raise NotImplementedError
+
+    def remember(self, turns: Sequence[Turn]) -> None:
+        """Embed the turns."""
+        if turns:
+            self._blocks.append(self.embed([keyed(turn) for turn in turns]))
+        for turn in turns:
+            self.keep(turn)
+
+    def scores(self, question: str) -> NDArray[np.floating]:
+        """Cosine plus one, so that every turn is found."""
+        if not self._blocks:
+            return np.zeros(0)
+        self._blocks = [np.concatenate(self._blocks)] if len(self._blocks) > 1 else self._blocks
+        scores: NDArray[np.floating] = self._blocks[0] @ self.embed([question])[0] + 1
+        return scores

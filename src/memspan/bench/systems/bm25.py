@@ -23,6 +23,8 @@ B = 0.75
 class BM25(Ranked):
     """Postings in memory; nothing on disk."""
 
+    title = "BM25"
+
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self._units: dict[str, array[int]] = defaultdict(lambda: array("i"))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from memspan.bench.cases import Ask
-from memspan.bench.systems import Packed
+from memspan.bench.systems import Kind, Packed
 from memspan.core.records import Turn
 from memspan.core.tokens import estimate
 from memspan.text.memory import Memory
@@ -13,6 +13,9 @@ from memspan.text.memory import Memory
 class Default:
     """One memory file in the folder; each call of remember is one durable transaction."""
 
+    title = "memspan lite"
+    kind: Kind = "memspan"
+    vectors = False
     setting = "lite"
 
     def __init__(self, folder: Path) -> None:

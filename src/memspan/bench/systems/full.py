@@ -6,6 +6,7 @@ from memspan.bench.systems.default import Default
 class Full(Default):
     """The same memory with two embedders."""
 
+    title = "memspan full"
     setting = "full"
 
 

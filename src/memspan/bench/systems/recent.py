@@ -13,6 +13,8 @@ from memspan.core.records import Turn
 class Recent(Ranked):
     """Order of arrival, backwards."""
 
+    title = "newest turns"
+
     def __init__(self, folder: Path) -> None:
         super().__init__()
 
