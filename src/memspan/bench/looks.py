@@ -1,7 +1,8 @@
 """How a system looks in every chart, on the page and in the plots: its colour, its mark, its line.
 
-memspan is blue, baselines and controls are grey, peers have the other hues, so that a kind is seen at a glance.
-The hues stay apart for readers with any of the common colour deficiencies, and no two systems share hue and mark.
+memspan is blue (its ablations dashed), baselines and controls are grey, peers have the other hues, so that a kind is
+seen at a glance. The hues differ in lightness too, for readers who see few of them, and no two of a kind share hue
+and mark while it has ten or fewer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 MARKS = ("circle", "square", "triangle", "diamond", "cross", "plus", "down")
 DASHES = ("", "6 3", "2 2", "8 3 2 3")
-KINDS = ("memspan", "peer", "baseline", "control")
+KINDS = ("memspan", "peer", "baseline", "control", "ablation")
 # name -> on a light ground, on a dark ground; each at least 3 : 1 against its ground
 COLOURS: Mapping[str, tuple[str, str]] = {
     "blue": ("#0b5fa5", "#6cb6ff"),
@@ -31,7 +32,10 @@ HUES = {
     "peer": ("vermilion", "green", "magenta", "mustard", "violet"),
     "baseline": ("ash", "coal", "mist"),
     "control": ("mist",),
+    "ablation": ("sky", "navy", "blue"),
 }
+
+_FIRST_DASH = {"memspan": 0, "peer": 0, "baseline": 2, "control": 3, "ablation": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,5 +65,5 @@ def _look(kind: str, place: int) -> Look:
     return Look(
         colour=hues[place % len(hues)],
         mark=MARKS[(place + turn) % len(MARKS)],
-        dash=DASHES[(turn + (0, 0, 2, 3)[KINDS.index(kind)]) % len(DASHES)],
+        dash=DASHES[(turn + _FIRST_DASH[kind]) % len(DASHES)],
     )

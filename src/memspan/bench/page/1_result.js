@@ -1,13 +1,11 @@
 // What the page carries, how to find things in it, and how to write them.
 const DATA = JSON.parse(document.getElementById("result").textContent);
-const LOOKS = JSON.parse(document.getElementById("looks").textContent);
-const KIND_WORDS = { memspan: "memspan", baseline: "baselines", peer: "peers", control: "controls" };
-const KINDS = ["memspan", "peer", "baseline", "control"].filter((kind) => DATA.systems.some((one) => one.kind === kind));
+const { looks: LOOKS, verdicts: VERDICTS } = JSON.parse(document.getElementById("derived").textContent);
+const KIND_WORDS = { memspan: "memspan", baseline: "baselines", peer: "peers", control: "controls", ablation: "ablations" };
+const KINDS = ["memspan", "peer", "baseline", "control", "ablation"].filter((kind) => DATA.systems.some((one) => one.kind === kind));
 const SYSTEMS = KINDS.flatMap((kind) => DATA.systems.filter((one) => one.kind === kind));
 const SETS = DATA.sets;
 const BUDGETS = ["T250", "T500", "T1000", "T2000"];
-const LEVEL = 0.05; // what the adjusted p has to be under
-const NOISY = 3; // a signal-to-noise ratio under this is no base for a decision
 
 const key = (set, system) => JSON.stringify([set, system]);
 const ROWS = new Map(DATA.results.map((row) => [key(row.set, row.system), row]));
@@ -27,10 +25,12 @@ const cellOf = (set, system, metric) => {
   const row = rowOf(set, system);
   return row ? meanOf(row.metrics, figureOf(set, metric)) : null;
 };
+const informational = (one) => Boolean(one && one.informational); // too noisy to decide anything by
 const lowIsGood = (name) => /^(stale|negative)/.test(name);
 
 function metricsFound() {
   const found = new Set(DATA.results.flatMap((row) => Object.keys(row.metrics || {})));
+  found.delete("tokens"); // no share; it stands with the costs
   const first = ["T1000", "R@10", "MRR", "nDCG@10", "EM", "F1", "stale", "negative"].filter((name) => found.has(name));
   return { first, rest: [...found].filter((name) => !first.includes(name)).sort((a, b) => a.localeCompare(b, "en", { numeric: true })) };
 }
@@ -77,13 +77,11 @@ function unfinished(row) {
   return `${row.status}, ${row.cases} of ${row.of_cases} cases${why}`;
 }
 
-// better, worse or no difference shown, from where ours stands
-function verdict(pair) {
-  if (none(pair.p_holm)) return { word: "not tested", sign: 0, rank: 2 };
-  if (pair.p_holm >= LEVEL || pair.difference === 0) return { word: "no difference shown", sign: 0, rank: 1 };
-  const good = lowIsGood(pair.metric === "headline" ? setNamed(pair.set).headline : pair.metric) ? pair.difference < 0 : pair.difference > 0;
-  return good ? { word: "better", sign: 1, rank: 0 } : { word: "worse", sign: -1, rank: 3 };
-}
+// what may be said of ours in a comparison, and how it is toned
+const WORDS = ["better", "no difference shown", "worse", "not testable"];
+const SAID = new Map((DATA.compared || []).map((pair, n) => [pair, VERDICTS[n]]));
+const verdict = (pair) => SAID.get(pair);
+const toneOf = (word) => ({ better: "good", worse: "bad" })[word] || "";
 
 const WHAT = {
   headline: "the figure each set is known by",

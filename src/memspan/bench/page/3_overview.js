@@ -1,5 +1,5 @@
 // The header, what can be chosen, the matrix of sets and systems, the mean over families.
-const STATE = { metric: "headline", kinds: new Set(KINDS), intervals: false, plot: "tokens", set: 0, hidden: new Set() };
+const STATE = { metric: "headline", kinds: new Set(KINDS.filter((kind) => kind !== "ablation" || SYSTEMS.length <= 14)), intervals: false, plot: "tokens", set: 0, hidden: new Set() };
 const shownSystems = () => SYSTEMS.filter((one) => STATE.kinds.has(one.kind));
 
 function header() {
@@ -10,7 +10,9 @@ function header() {
     ["Machine", `${cpu}, ${cores} cores, ${memory_gb} GB, ${system}`],
     ["Versions", versions.join(", ")],
     ["Intervals", `95 %, ${whole(DATA.resamples)} resamples of whole clusters, seed ${DATA.seed}`],
+    ["Model", DATA.llm ? Object.entries(DATA.llm).map(([name, value]) => `${name}: ${value !== null && typeof value === "object" ? JSON.stringify(value) : value}`).join("; ") : "none: no model read or judged anything"],
     ["Split", DATA.split === "dev" ? "dev clusters only: nothing here is a test figure" : `all clusters; the test half was measured ${DATA.tests_before || 0} times before`],
+    ["Sample", DATA.quick ? "quick: a stratified sample of the questions, no large case" : "every question"],
   ];
   const stopped = DATA.results.filter((row) => row.status !== "done");
   document.getElementById("top").append(
@@ -32,7 +34,7 @@ function choices(change) {
   const chip = (type, name, value, checked, act, label, title) =>
     h("label", { class: "chip", title }, h("input", { type, name, value, checked, on: { change: act } }), h("span", {}, label));
   const metric = (name) => chip("radio", "metric", name, name === STATE.metric, () => change({ metric: name }), name, WHAT[name]);
-  const kind = (name) => chip("checkbox", "kind", name, true, (event) => {
+  const kind = (name) => chip("checkbox", "kind", name, STATE.kinds.has(name), (event) => {
     STATE.kinds[event.target.checked ? "add" : "delete"](name);
     change({});
   }, KIND_WORDS[name]);
@@ -76,7 +78,7 @@ function matrixCell(set, system, best) {
 function matrix() {
   const systems = shownSystems();
   const best = new Map(SETS.map((set) => [set, bestOf(set, systems)]));
-  const noisy = (set) => (SIGNAL.get(key(set.set, figureOf(set, STATE.metric))) || { snr: Infinity }).snr < NOISY;
+  const noisy = (set) => informational(SIGNAL.get(key(set.set, figureOf(set, STATE.metric))));
   const columns = [
     { label: "set", text: true, get: (set) => set.set, cell: (set) => ({ kids: [h("a", { href: `#set-${SETS.indexOf(set)}` }, set.set), noisy(set) && h("span", { class: "tag", title: "signal-to-noise ratio under 3: no base for a decision" }, "informational")] }) },
     { label: "figure", text: true, get: (set) => figureOf(set, STATE.metric) },

@@ -4,7 +4,7 @@ const PICK = { ours: "", metric: "headline", other: "", verdict: "" };
 
 const isHeadline = (pair) => pair.metric === "headline" || pair.metric === (setNamed(pair.set) || {}).headline;
 const wanted = (pair, pick) => (!pick.ours || pair.ours === pick.ours) && (!pick.other || pair.other === pick.other)
-  && (pick.metric === "headline" ? isHeadline(pair) : pair.metric === pick.metric) && (!pick.verdict || verdict(pair).word === pick.verdict);
+  && (pick.metric === "headline" ? isHeadline(pair) : pair.metric === pick.metric) && (!pick.verdict || verdict(pair) === pick.verdict);
 
 function compared() {
   const section = h("section", { id: "compared" }, h("h2", {}, "Comparisons"));
@@ -20,23 +20,23 @@ function compared() {
     select("ours", "Ours", some("ours").map((name) => [name, name])),
     select("metric", "Figure", [["headline", "headline of the set"], ...some("metric").filter((name) => name !== "headline").map((name) => [name, name])]),
     select("other", "Against", [["", "all"], ...some("other").map((name) => [name, name])]),
-    select("verdict", "Verdict", [["", "all"], ...["better", "no difference shown", "worse", "not tested"].map((word) => [word, word])]));
+    select("verdict", "Verdict", [["", "all"], ...WORDS.map((word) => [word, word])]));
   const selects = [...form.querySelectorAll("select")];
   draw();
   return fill(section, {}, [h("p", { class: "lead" }, "Paired on the same questions. A difference counts as shown where p, adjusted for all planned comparisons (Holm), is under .05; "
-    + "no difference shown is not the same as equal: see the smallest difference this many clusters could have shown."), form, tally, pairs]);
+    + "no difference shown is not the same as equal: see the smallest difference this many clusters could have shown. Not testable: fewer than six clusters, where even all of them pointing one way is no rare chance."), form, tally, pairs]);
 }
 
 function tallied(pick) {
   const others = [...new Set(PAIRS.filter((pair) => wanted(pair, { ...PICK, other: "", verdict: "" })).map((pair) => pair.other))];
   const rows = others.map((other) => {
-    const words = PAIRS.filter((pair) => wanted(pair, { ...PICK, other, verdict: "" })).map((pair) => verdict(pair).word);
+    const words = PAIRS.filter((pair) => wanted(pair, { ...PICK, other, verdict: "" })).map(verdict);
     return { other, count: (word) => words.filter((one) => one === word).length, of: words.length };
   });
   const cell = (word, tone) => (row) => ({ class: row.count(word) ? tone : "absent", kids: [String(row.count(word))] });
   const columns = [
     { label: `${PICK.ours} against`, text: true, get: (row) => row.other, cell: (row) => [swatch(row.other), " ", h("button", { type: "button", class: "link", on: { click: () => pick({ other: PICK.other === row.other ? "" : row.other }) } }, row.other)] },
-    ...[["better", "good"], ["no difference shown", ""], ["worse", "bad"], ["not tested", ""]].map(([word, tone]) => ({ label: word, get: (row) => row.count(word), cell: cell(word, tone) })),
+    ...WORDS.map((word) => ({ label: word, get: (row) => row.count(word), cell: cell(word, toneOf(word)) })),
     { label: "sets", get: (row) => row.of },
     { label: "share of the sets", get: (row) => row.count("better") - row.count("worse"), cell: (row) => ({ class: "bar", kids: [shares(row)] }) },
   ];
@@ -46,7 +46,7 @@ function tallied(pick) {
 function shares(row) {
   const wide = 180;
   let left = 0;
-  return s("svg", { width: wide, height: 12, "aria-hidden": "true" }, [["better", "good"], ["no difference shown", "same"], ["not tested", "same"], ["worse", "bad"]].map(([word, tone]) => {
+  return s("svg", { width: wide, height: 12, "aria-hidden": "true" }, [["better", "good"], ["no difference shown", "same"], ["not testable", "same"], ["worse", "bad"]].map(([word, tone]) => {
     const part = (row.count(word) / row.of) * wide, from = left;
     left += part;
     return s("rect", { x: from, y: 1, width: Math.max(0, part - 1), height: 10, class: `fill-${tone}` });
@@ -60,15 +60,15 @@ function paired() {
     { label: "set", text: true, get: (pair) => pair.set },
     { label: "figure", text: true, get: (pair) => (pair.metric === "headline" ? setNamed(pair.set).headline : pair.metric) },
     { label: "against", text: true, get: (pair) => pair.other, cell: (pair) => [swatch(pair.other), " ", pair.other] },
+    { label: "verdict", text: true, get: (pair) => WORDS.indexOf(verdict(pair)), cell: (pair) => ({ class: `verdict ${toneOf(verdict(pair))}`, kids: [verdict(pair)] }) },
     { label: "difference, points", get: (pair) => pair.difference, cell: (pair) => signed(pair.difference) },
-    { label: "95 % interval", get: (pair) => pair.low, cell: (pair) => (none(pair.low) ? "–" : `${signed(pair.low)} to ${signed(pair.high)}`) },
+    { label: "95 % interval", get: (pair) => pair.low, cell: (pair) => ({ kids: [none(pair.low) ? "–" : `${signed(pair.low)} to ${signed(pair.high)}`, !none(pair.t_low) && h("small", { title: "t-interval on cluster means: fewer than ten clusters" }, `t: ${signed(pair.t_low)} to ${signed(pair.t_high)}`)] }) },
     { label: `−${(reach * 100).toFixed(0)} … 0 … +${(reach * 100).toFixed(0)} points`, get: (pair) => pair.difference,
-      cell: (pair) => ({ class: "bar", kids: [interval({ mean: pair.difference, low: pair.low, high: pair.high }, [-reach, reach], `var(--${["bad", "same", "good"][verdict(pair).sign + 1]})`)] }) },
+      cell: (pair) => ({ class: "bar", kids: [interval({ mean: pair.difference, low: pair.low, high: pair.high }, [-reach, reach], `var(--${toneOf(verdict(pair)) || "same"})`)] }) },
     { label: "p", get: (pair) => pair.p, cell: (pair) => chance(pair.p) },
     { label: "p (Holm)", get: (pair) => pair.p_holm, cell: (pair) => chance(pair.p_holm) },
     { label: "could show, points", title: "minimum detectable difference at this many clusters", get: (pair) => pair.mdd, cell: (pair) => (none(pair.mdd) ? "–" : (pair.mdd * 100).toFixed(1)) },
     { label: "questions / clusters", get: (pair) => pair.questions, cell: (pair) => `${whole(pair.questions)} / ${whole(pair.clusters)}` },
-    { label: "verdict", text: true, get: (pair) => verdict(pair).rank, cell: (pair) => ({ class: `verdict ${["bad", "", "good"][verdict(pair).sign + 1]}`, kids: [verdict(pair).word] }) },
   ];
   const title = `${PICK.ours} minus ${PICK.other || "each other system"}, ${PICK.metric}: ${rows.length} pairs`;
   return [h("h3", {}, title), rows.length ? sortable("pairs", { caption: title, columns, groups: [{ rows }], classes: "tall" }) : h("p", {}, "No pair fits.")];

@@ -13,7 +13,7 @@ function eachSet() {
     SETS.map((set, n) => {
       const rows = SYSTEMS.map((system) => ({ system, row: rowOf(set, system) }));
       const ran = rows.filter((one) => one.row && Object.keys(one.row.metrics || {}).length);
-      return h("details", { id: `set-${n}`, class: "set" }, h("summary", {}, h("h3", {}, set.set), h("span", {}, ` ${set.headline}; ${whole(set.scored)} questions scored; ${ran.length} of ${SYSTEMS.length} systems`, set.made && "; made by us")),
+      return h("details", { id: `set-${n}`, class: "set" }, h("summary", {}, h("h3", {}, set.set), h("span", {}, ` ${set.headline}; ${whole(none(set.scored) ? set.questions : set.scored)} questions scored; ${ran.length} of ${SYSTEMS.length} systems`, set.made && "; made by us")),
         card(set), figures(set, rows, n), halves(set, ran, n), categories(set, ran, n), ladder(set, ran, n), costs(set, rows.filter((one) => one.row && Object.keys(one.row.cost || {}).length), n));
     }));
 }
@@ -24,7 +24,7 @@ function card(set) {
   const facts = [["Title", title], ["Licence", licence], ["Source", /^https?:\/\//.test(source || "") ? h("a", { href: source, rel: "noopener noreferrer" }, source) : source],
     ["Protocol", [set.protocol, set.level && `scored by ${set.level}`].filter(Boolean).join("; ")], ["Family", set.family || "none: not in the mean over families"],
     ["Size", `${whole(set.cases)} cases, ${whole(set.units)} units, ${whole(set.questions)} questions`],
-    ["Signal to noise", signal.map((one) => `${one.metric} ${none(one.snr) ? "–" : one.snr.toFixed(1)}${one.snr < NOISY ? ": informational only" : ""}`).join(", ")]];
+    ["Signal to noise", signal.map((one) => `${one.metric} ${none(one.snr) ? "–" : one.snr.toFixed(1)}${informational(one) ? ": informational only" : ""}`).join(", ")]];
   return h("dl", { class: "facts" }, facts.filter(([, value]) => value).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
 }
 
@@ -44,7 +44,7 @@ const withInterval = (mean) => (!mean ? ["–"] : [share(mean.mean), !none(mean.
 function halves(set, ran, n) {
   const rows = ran.filter((one) => Object.keys(one.row.halves || {}).length);
   if (!rows.length) return null;
-  const names = [...new Set([set.headline, "T1000"])], parts = [...new Set(rows.flatMap((one) => Object.keys(one.row.halves)))];
+  const names = [...new Set([set.headline, "T1000"])], parts = [...new Set(rows.flatMap((one) => Object.keys(one.row.halves).filter((half) => Object.keys(one.row.halves[half]).length)))];
   const columns = [first, ...names.flatMap((name) => parts.map((half) => {
     const value = (one) => (meanOf((one.row.halves || {})[half], name) || { mean: null }).mean;
     return { label: `${name}, ${half}`, get: value, cell: (one) => share(value(one)) };

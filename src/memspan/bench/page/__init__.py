@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from memspan.bench.looks import COLOURS, looks
+from memspan.bench.verdicts import verdict
 from memspan.core.errors import UsageError
 
 SCHEMA = "memspan.bench.run/2"
@@ -39,10 +40,18 @@ def html(result: Result) -> str:
             "title": escape(f"memspan bench, {result['at'][:10]}"),
             "style": style,
             "script": script,
-            "looks": carried({name: asdict(look) for name, look in looks(result["systems"]).items()}),
+            "derived": carried(_derived(result)),
             "result": carried(result),
         },
     )
+
+
+def _derived(result: Result) -> Result:
+    """What the tables and plots say in the same words and colours."""
+    return {
+        "looks": {name: asdict(look) for name, look in looks(result["systems"]).items()},
+        "verdicts": [verdict(pair) for pair in result["compared"]],
+    }
 
 
 def carried(value: Any) -> str:
