@@ -130,7 +130,7 @@ def mcnemar(gained: int, lost: int) -> float:
     """
     total = gained + lost
     tail: int = sum(comb(total, few) for few in range(min(gained, lost) + 1))
-    return min(1.0, 2 * tail / 2**total)
+    return min(1.0, 2 * tail / (1 << total))
 
 
 def holm(ps: Sequence[float]) -> list[float]:
