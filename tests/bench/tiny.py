@@ -170,6 +170,7 @@ def lifebench():
                 "question_type": "Information Extraction",
                 "evidence": [{"type": "sms", "id": 3}, {"type": "calendar", "id": "0"}],
                 "score_points": [{"description": SECRET}],
+                "ask_time": "2025-12",
             },
             {
                 "qid": "q1",
@@ -222,8 +223,19 @@ def memdaily():
         {"mid": 0, "message": "我下周去里斯本。", "time": "2024年04月01日 周一 08:30", "place": SECRET},
         {"mid": 1, "message": "我的猫叫小白。", "time": "2024年04月02日 周二 09:00", "place": SECRET},
     ]
-    asked = {"qid": 0, "question": "我的猫叫什么？", "answer": SECRET, "target_step_id": [1], "choices": {"A": SECRET}}
-    return [{"file": "01_simple_roles", "key": "k", "tid": 0, "message_list": told, "question_list": [asked]}]
+    asked = {
+        "qid": 0,
+        "question": "我的猫叫什么？",
+        "answer": SECRET,
+        "target_step_id": [1],
+        "choices": {"A": SECRET},
+    } | {
+        "ground_truth": "A",
+        "time": "2024年04月04日 周四 07:42",
+    }
+    failed = asked | {"question": "[ERRORQ]", "choices": "[ERRORC]"}
+    kept = {"file": "01_simple_roles", "key": "k", "tid": 0, "message_list": told, "question_list": [asked]}
+    return [kept, kept | {"key": "l", "question_list": [failed]}]
 
 
 def prefeval():
@@ -280,6 +292,184 @@ def musique():
     return [{"id": SECRET, "paragraphs": parts, **asked}]
 
 
+def longmemeval():
+    """Four haystacks: sessions out of order with turn labels, no labels, an answer that is not there, a rubric."""
+
+    def said(role, text, **more):
+        return {"role": role, "content": text, **more}
+
+    def row(name, kind, question, evidence, **more):
+        return {"question_id": name, "question_type": kind, "question": question, "answer": SECRET} | {
+            "question_date": "2023/05/30 (Tue) 23:40",
+            "haystack_dates": ["2023/05/21 (Sun) 09:00", "2023/05/20 (Sat) 02:21", "2023/05/22 (Mon) 10:10"],
+            "haystack_session_ids": [f"answer_{SECRET}_1", f"noise_{SECRET}", f"answer_{SECRET}_2"],
+            "haystack_sessions": [
+                [
+                    said("user", "My degree is in botany.", has_answer=True),
+                    said("assistant", "Plants!", has_answer=False),
+                ],
+                [said("user", "How do I boil an egg?"), said("assistant", " "), said("assistant", "In water.")],
+                [said("user", "I finished in Uppsala.", has_answer=True)],
+            ],
+            "answer_session_ids": evidence,
+            **more,
+        }
+
+    both = [f"answer_{SECRET}_1", f"answer_{SECRET}_2"]
+    plain = row("b2", "knowledge-update", "Where did I finish?", both[1:])
+    for turn in (turn for session in plain["haystack_sessions"] for turn in session):
+        turn.pop("has_answer", None)
+    return [
+        row("a1", "multi-session", "What did I study, and where?", both),
+        plain,
+        row("c3_abs", "multi-session", "What did my sister study?", both),
+        row("d4", "single-session-preference", "What should I read?", both[:1], answer="They would like " + SECRET),
+    ]
+
+
+def locomo_errors():
+    """An audit that lists two of the questions of `locomo`, and one of a conversation that is not there."""
+
+    def wrong(place, question, kind):
+        return {"question_id": f"locomo_{place}", "question": question, "golden_answer": SECRET, "category": 4} | {
+            "error_type": kind,
+            "cited_evidence": ["D1:1"],
+            "correct_evidence": ["D1:2"],
+        }
+
+    return [
+        wrong("0_qa0", "What does Ida grow?", "HALLUCINATION"),
+        wrong("0_qa2", "What was line 26?", "WRONG_CITATION"),
+        wrong("5_qa1", "Who is not in this file?", "AMBIGUOUS"),
+    ]
+
+
+def nq_open():
+    """Two questions on one passage, one on another."""
+
+    def row(number, question, title):
+        passage = {"title": title, "text": f"{title} is far away.", "hasanswer": True, "isgold": True}
+        gold = {"title": title, "long_answer": SECRET, "short_answers": [SECRET]}
+        return {"question": question, "answers": [SECRET], "ctxs": [passage], "nq_annotated_gold": gold} | {
+            "index": number
+        }
+
+    return [row(0, "where is elba", "Elba"), row(1, "how far is elba", "Elba"), row(2, "where is fyn", "Fyn")]
+
+
+def locomo_plus():
+    """Two cues and what makes sense with each."""
+
+    def row(cue, trigger):
+        return {"relation_type": "goal", "cue_dialogue": cue, "trigger_query": trigger, "time_gap": SECRET} | {
+            "model_name": SECRET,
+            "scores": {"bm25": 1.5},
+        }
+
+    return [row("A: I quit sugar.\nB: Good.", "A: I ate the cake."), row("A: I sold my car.\nB: Oh.", "A: I walked.")]
+
+
+def letta_read():
+    """Two questions on one group of facts."""
+
+    def row(question):
+        return {"group": "g7", "question": question, "answer": SECRET, "facts": LETTA_FACTS} | {
+            "names": [SECRET],
+            "question_index": 0,
+        }
+
+    return [row("Who sings?"), row("Who paints?")]
+
+
+LETTA_FACTS = ["Ann sings.", "Bob is tall.", "Ann lives in Bath.", "Cid paints."]
+
+
+def letta_updates():
+    """The same questions after one more fact."""
+
+    def row(question, new, old):
+        return {"group": "g7", "question": question, "answer": SECRET, "facts": LETTA_FACTS} | {
+            "contradicting_fact": new,
+            "contradicting_answer": SECRET,
+            "supporting_fact_indices": old,
+        }
+
+    return [row("Who sings?", "Bob sings.", [0, 2]), row("Who paints?", "Ann paints.", [3])]
+
+
+def alfworld():
+    """Four tasks of two kinds, sorted by kind; one goal stands twice."""
+
+    def row(goal, kind):
+        return {"goal": goal, "gamefile": f"data/{kind}-{SECRET}/game.tw-pddl", "task_type": kind}
+
+    return [row(f"Your task is to: {goal}.", kind) for goal, kind in ALFWORLD_TASKS]
+
+
+ALFWORLD_TASKS = [
+    ("clean a pan", "clean"), ("clean a cup", "clean"), ("clean a cup", "clean"), ("heat an egg", "heat"),
+    ("heat some soup", "heat"),
+]  # fmt: skip
+
+
+def sciworld():
+    """Two tasks of one kind."""
+
+    def row(goal):
+        return {"task": "scienceworld", "id": 0, "goal": goal, "subgoals": [SECRET], "difficulty": "easy"} | {
+            "additional_info": {"var": 5, "env_name": "boil"}
+        }
+
+    return [row("Boil lead."), row("Boil tin.")]
+
+
+def arc_concepts():
+    """Two puzzles that share a concept, which the first names without describing it."""
+
+    def noted(text):
+        return {"Kind": SECRET, "Description": text, "Implementation": [SECRET], "Cues": ["rings", "dots"]}
+
+    def row(puzzle, **concepts):
+        seen = {"one": {"description": f"{puzzle} seen by one"}, "two": {"description": f"{puzzle} seen by two"}}
+        return {"puzzle": SECRET, "descriptions": seen, "concepts": concepts}
+
+    return [row("Left", holes=None, lines=noted("N/A")), row("Right", holes=noted("empty spaces"))]
+
+
+def kv_retrieval():
+    """One dictionary of three pairs."""
+    pairs = [["aa-1", "bb-1"], ["aa-2", "bb-2"], ["aa-3", "bb-3"]]
+    return [{"ordered_kv_records": pairs, "key": "aa-2", "value": "bb-2"}]
+
+
+def personamem():
+    """(documents, queries) of one person."""
+    talk = (
+        f"[SYSTEM] Current user persona: {SECRET}\n\n[USER] User: I play the oboe.\n\n[ASSISTANT] Assistant: How nice."
+    )
+    asked = "User: Tim\n\nWhat shall I practise?"
+    query = {
+        "id": SECRET,
+        "query": f"{asked}\n\n(a) The {SECRET}.\n(b) The oboe.\n(c) Law.\n(d) Golf.",
+        "user_id": "p",
+    } | {
+        "gold_answers": ["(b) The oboe.", "b"],
+        "gold_ids": ["p_0"],
+        "meta": {"persona_id": "0", "question_type": "recall", "topic": SECRET, "retrieval_query": asked},
+    }
+    return [{"id": "p_0", "content": talk, "user_id": "p", "timestamp": None}], [query]
+
+
+def memorybank():
+    """(histories, questions) of one person, whose name has a blank too many."""
+    told = {
+        "2023-04-28": [{"query": "It rains.", "response": "Stay in."}],
+        "2023-04-27": [{"query": "Hi.", "response": "Hi!"}],
+    }
+    person = {"name": "Mia", "summary": {"2023-04-27": SECRET}, "personality": {}, "overall_history": SECRET}
+    return {"Mia": person | {"history": told}}, {" Mia ": ["How was the weather?"]}
+
+
 def lines(rows):
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
@@ -287,6 +477,8 @@ def lines(rows):
 def write_all(folder):
     """Every data set, under names that say nothing, in all the packings."""
     en, zh = madial(), madial(zh=True)
+    talks, asked = personamem()
+    histories, probes = memorybank()
     whole = {
         "a/one.json.xz": locomo(),
         "b/chat-small.json.xz": beam(),
@@ -295,6 +487,12 @@ def write_all(folder):
         "c/life.json.gz": realmem(),
         "d/s.json": knowme_stream(),
         "e/phone.json": lifebench(),
+        "l/haystacks.json": longmemeval(),
+        "m/wrong.json": locomo_errors(),
+        "r/talks.json.xz": talks,
+        "r/asked.json.gz": asked,
+        "s/past.json": histories,
+        "s/asked.json": probes,
     }
     by_line = {
         "d/q.jsonl.gz": knowme_questions(),
@@ -307,6 +505,14 @@ def write_all(folder):
         "j/1.jsonl": hotpotqa(),
         "j/2.jsonl": twowiki(),
         "j/3.jsonl": musique(),
+        "n/wiki.jsonl.xz": nq_open(),
+        "o/pairs.jsonl.gz": locomo_plus(),
+        "p/one.jsonl": letta_read(),
+        "p/two.jsonl": letta_updates(),
+        "q/house.jsonl": alfworld(),
+        "q/lab.jsonl": sciworld(),
+        "q/notes.jsonl": arc_concepts(),
+        "t/pairs.jsonl": kv_retrieval(),
     }
     texts = {name: json.dumps(value, ensure_ascii=False) for name, value in whole.items()}
     texts |= {name: lines(rows) for name, rows in by_line.items()}

@@ -14,8 +14,10 @@ from memspan.bench.cases import DataSet, Fields, Found, Sniff
 from memspan.core.errors import MalformedFile, UsageError
 
 SNIFFED_CHARS = 262_144
+READ_CHARS = 1 << 20
 _SUFFIXES = (".json", ".jsonl", ".ndjson")
 _OPENERS = {".gz": gzip.open, ".xz": lzma.open}
+_GAP = re.compile(r"[\s,]*")
 _KEY = re.compile(r'"((?:[^"\\]|\\.){1,60})"\s*:')
 
 
@@ -98,6 +100,40 @@ def _lines(path: Path, text: str) -> list[Fields]:
             except json.JSONDecodeError as why:
                 raise MalformedFile(path, number, f"not JSON ({why})") from None
     return rows
+
+
+def each(path: Path) -> Iterator[Fields]:
+    """The objects of a file one at a time; of a list, no more text is held than twice the longest item.
+
+    Raises MalformedFile where it is no list, no object and no lines of them.
+    """
+    with _open(path) as stream:
+        head = stream.read(READ_CHARS)
+        start = len(head) - len(head.lstrip())
+        if head.startswith("[", start):
+            yield from _items(path, stream, head, start + 1)
+            return
+    yield from records(path)
+
+
+def _items(path: Path, stream: IO[str], text: str, place: int) -> Iterator[Fields]:
+    """The items of a list whose bracket stands before `place`."""
+    decode = json.JSONDecoder().raw_decode
+    line = 0
+    while True:
+        place = _GAP.match(text, place).end()  # type: ignore[union-attr]  # it matches the empty text too
+        if text.startswith("]", place):
+            return
+        try:
+            item, place = decode(text, place)
+        except json.JSONDecodeError as why:
+            # Twice as much each time: a long item is tried a few times, not once for every chunk of it.
+            if not (more := stream.read(max(READ_CHARS, len(text) - place))):
+                raise MalformedFile(path, line + why.lineno, f"not JSON ({why.msg})") from None
+            line += text.count("\n", 0, place)
+            text, place = text[place:] + more, 0
+        else:
+            yield item
 
 
 def fingerprint(path: Path) -> str:

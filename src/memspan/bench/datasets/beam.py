@@ -3,6 +3,9 @@
 Source: Tavakoli et al. 2025, "Beyond a Million Tokens", arXiv:2510.27246.
 A unit is a message, its speaker the role; a session is a batch; its time is the last time_anchor seen.
 Questions without message ids (abstention, and a few others) have no gold and are not scored.
+knowledge_update names the messages of the old information and of the new: all are evidence, the old ones are `stale`
+too. contradiction_resolution names two statements of which neither is known to hold, so none is stale.
+Right answers are the `answer` fields; ideal_response, ideal_answer and ideal_summary are replies, not answers.
 """
 
 import re
@@ -37,6 +40,17 @@ def ids(raw: object) -> Iterator[int]:
         yield int(raw)
 
 
+def stale(raw: object) -> frozenset[int]:
+    """Ids of the messages that say only what held before.
+
+    >>> sorted(stale({"original_info": [3, 4], "updated_info": [[4], 9]}))
+    [3]
+    """
+    if not isinstance(raw, dict):
+        return frozenset()
+    return frozenset(ids(raw.get("original_info"))).difference(ids(raw.get("updated_info")))
+
+
 def _units(chat: list[Fields]) -> tuple[list[Unit], dict[int, str]]:
     units: list[Unit] = []
     places: dict[int, str] = {}
@@ -61,6 +75,8 @@ def _case(chat: Fields) -> Case:
             visible=len(units),
             category=kind,
             answerable=kind != "abstention",
+            answers=(clean(str(row["answer"])),) if "answer" in row else (),
+            stale=frozenset(places[key] for key in stale(row.get("source_chat_ids")) if key in places),
         )
         for kind, rows in chat["probing_questions"].items()
         for n, row in enumerate(rows)

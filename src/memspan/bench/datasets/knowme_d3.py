@@ -3,7 +3,7 @@
 Source: "KnowMe-Bench", arXiv:2601.04745.
 A unit is a record, its fields joined: place, deeds, words, thoughts. The time stamp is its time, not its text
 (BM25: .682 without, .699 with). The whole stream is one session. Each question is a cluster of its own, for there
-is one life only.
+is one life only. Right answers are given for questions about facts; those about causes and minds need a judge.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from memspan.bench.cases import Case, DataSet, Fields, Found, Question, Unit
 from memspan.bench.datasets._text import clean, joined, stamp
 from memspan.bench.files import records
 
+FACTS = ("Information Extraction", "Temporal Reasoning")
 TEXTS = ("location", "action", "Environment", "dialogue", "Background", "Mind", "inner thought")
 
 
@@ -28,6 +29,7 @@ def _question(n: int, row: Fields, places: dict[int, str], visible: int) -> Ques
         category=row["task"],
         answerable=row["task"] != "Adversarial Abstention",
         cluster=f"q{n}",
+        answers=(clean(str(row["answer"])),) if row["task"] in FACTS else (),
     )
 
 

@@ -2,13 +2,14 @@
 
 Source: "LifeBench", arXiv:2603.03781.
 A unit is a phone record, its texts joined; records stand in order of time, all in one session. contact and
-fitness_health are left out. Only questions whose evidence is complete in the file are asked.
+fitness_health are left out. Only questions whose evidence is complete in the file are asked. The file says in which
+month a question is asked; its time is the end of that month. Some evidence is younger, so it is no filter.
 """
 
 from collections.abc import Iterator
 
 from memspan.bench.cases import Case, DataSet, Fields, Found, Question, Unit
-from memspan.bench.datasets._text import clean, joined, stamp
+from memspan.bench.datasets._text import clean, joined, moment, stamp
 from memspan.bench.files import records
 
 TEXTS = (
@@ -16,6 +17,30 @@ TEXTS = (
     "summarized_info", "ocrText", "datetime",
 )  # fmt: skip
 LEFT_OUT = ("contact", "fitness_health")
+
+
+def asked(month: object) -> float | None:
+    """The end of a month, or None where it is none.
+
+    >>> asked("2025-12")
+    1767225599.0
+    """
+    year, _, number = str(month).partition("-")
+    if not (year.isdigit() and number[:2].isdigit()):
+        return None
+    after = moment(int(year) + int(number[:2]) // 12, int(number[:2]) % 12 + 1, 1)
+    return None if after is None else after - 1
+
+
+def chosen(row: Fields) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(right answers, choices); where there are choices the file names the right one by its letter.
+
+    >>> chosen({"answer": "B", "options": [{"option": "A", "content": "tea"}, {"option": "B", "content": "milk"}]})
+    (('milk',), ('tea', 'milk'))
+    """
+    options = {str(one["option"]): clean(str(one["content"])) for one in row.get("options") or []}
+    answer = clean(str(row.get("answer") or ""))
+    return (options.get(answer, answer),) if answer else (), tuple(options.values())
 
 
 def spoken(talk: object) -> Iterator[str]:
@@ -52,8 +77,9 @@ def _case(life: Fields) -> Case:
     return Case(life["user"], units, list(_questions(life["qa"], places, len(units))))
 
 
-def _questions(asked: list[Fields], places: dict[tuple[object, str], str], visible: int) -> Iterator[Question]:
-    for n, row in enumerate(asked):
+def _questions(rows: list[Fields], places: dict[tuple[object, str], str], visible: int) -> Iterator[Question]:
+    for n, row in enumerate(rows):
+        answers, choices = chosen(row)
         wanted = [(proof.get("type"), str(proof.get("id"))) for proof in row.get("evidence") or []]
         if row.get("evidence_complete", True) and all(key in places for key in wanted):
             yield Question(
@@ -63,6 +89,9 @@ def _questions(asked: list[Fields], places: dict[tuple[object, str], str], visib
                 visible=visible,
                 category=row["question_type"],
                 answerable=row["question_type"] != "Unanswerable",
+                at=asked(row.get("ask_time")),
+                answers=answers if row["question_type"] != "Unanswerable" else (),
+                choices=choices,
             )
 
 

@@ -3,7 +3,8 @@
 Source: Maharana et al. 2024, "Evaluating Very Long-Term Conversational Memory of LLM Agents", arXiv:2402.17753.
 A unit is a turn, "text [image: caption]" where a picture was sent. event_summary, observation and
 session_summary are the authors' and are not read. Malformed evidence ("D8:6; D9:17", "D:11:26", "D30:05", "D")
-is read by one pattern; ids that no turn has are dropped.
+is read by one pattern; ids that no turn has are dropped. Right answers: of open-domain questions what stands before
+the ";", of adversarial ones none, ever: the file's adversarial_answer is wrong by design.
 """
 
 import re
@@ -39,6 +40,18 @@ def evidence(raw: list[str]) -> list[tuple[int, int]]:
     return [(int(session), int(turn)) for text in raw for session, turn in _EVIDENCE.findall(str(text))]
 
 
+def answers(row: Fields) -> tuple[str, ...]:
+    """The right answer, as the authors' own scorer cuts it.
+
+    >>> answers({"category": 3, "answer": "Likely no; she was ill"})
+    ('Likely no',)
+    """
+    if row.get("category") == 5 or row.get("answer") is None:
+        return ()
+    text = str(row["answer"])
+    return (clean(text.split(";")[0] if row.get("category") == 3 else text),)
+
+
 def _sessions(talk: Fields) -> list[int]:
     return sorted(int(key[8:]) for key, value in talk.items() if re.fullmatch(r"session_\d+", key) and value)
 
@@ -66,6 +79,7 @@ def _case(number: int, talk: Fields) -> Case:
             visible=len(units),
             category=CATEGORIES.get(row.get("category"), str(row.get("category"))),
             answerable=row.get("category") != 5,
+            answers=answers(row),
         )
         for n, row in enumerate(talk["qa"])
     ]

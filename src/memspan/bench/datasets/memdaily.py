@@ -2,6 +2,7 @@
 
 Source: Zhang et al. 2024, "MemSim", arXiv:2409.20163.
 A unit is a message; a trajectory is a case, a session and a cluster. The category is the kind of question.
+32 of the 2,100 trajectories at hand ask "[ERRORQ]", where the authors' generator failed; they are left out.
 """
 
 import re
@@ -11,6 +12,7 @@ from memspan.bench.cases import Case, DataSet, Fields, Found, Question, Unit
 from memspan.bench.datasets._text import clean, moment
 from memspan.bench.files import records
 
+FAILED = "[ERRORQ]"
 _WHEN = re.compile(r"(\d{4})年(\d+)月(\d+)日\D*(\d+):(\d+)")
 
 
@@ -35,8 +37,12 @@ def _case(number: int, row: Fields) -> Case:
             gold=frozenset(places[key] for key in one["target_step_id"] if key in places),
             visible=len(units),
             category=str(row.get("file", ""))[:2],
+            at=when(one.get("time")),
+            answers=(clean(one["answer"]),),
+            choices=tuple(map(clean, (one.get("choices") or {}).values())),
         )
         for one in row["question_list"]
+        if one["question"] != FAILED
     ]
     return Case(str(row.get("key", number)), units, questions)
 
@@ -44,7 +50,8 @@ def _case(number: int, row: Fields) -> Case:
 def read(found: Found) -> Iterator[Case]:
     """One case a trajectory."""
     rows = (row for path in found["trajectories"] for row in records(path))
-    return (_case(number, row) for number, row in enumerate(rows))
+    cases = (_case(number, row) for number, row in enumerate(rows))
+    return (case for case in cases if case.questions)
 
 
 SETS = (

@@ -56,6 +56,7 @@ def _case(name: str, rows: list[Fields]) -> Case:
             visible=len(pool),
             category=str(row.get("hop") or len(gold)) + " hops",
             cluster=f"q{n}",
+            answers=tuple(clean(str(text)) for text in (row["answer"], *(row.get("answer_aliases") or []))),
         )
         for n, (row, gold) in enumerate(zip(rows, wanted, strict=True))
     ]

@@ -3,7 +3,7 @@
 Source: "RealMem: Benchmarking LLMs in Real-World Memory-Driven Interaction", arXiv:2601.06966.
 Online: when a question comes up, only the sessions before it are in memory. The labels stand on the assistant's
 next turn. Gold and ranking are sessions; a session ranks where the first of its turns ranks.
-extracted_memory is the authors' and is not read.
+extracted_memory is the authors' and is not read. A question is asked on the day of its session.
 """
 
 from collections.abc import Iterator
@@ -13,8 +13,17 @@ from memspan.bench.datasets._text import clean, stamp
 from memspan.bench.files import records
 
 
+def when(session: Fields) -> float | None:
+    """The day of a session.
+
+    >>> when({"current_time": "2025-12-01 (Monday)"})
+    1764547200.0
+    """
+    return stamp(str(session.get("current_time", "")).split(" ")[0])
+
+
 def _units(number: int, session: Fields, start: int) -> list[Unit]:
-    at = stamp(str(session.get("current_time", "")).split(" ")[0])
+    at = when(session)
     spoken = [(turn["speaker"], clean(turn["content"])) for turn in session["dialogue_turns"]]
     return [
         Unit(f"u{start + n}", text, who, "user" if who.lower() == "user" else "assistant", f"s{number}", at)
@@ -33,6 +42,7 @@ def _questions(session: Fields, earlier: dict[str, str], visible: int) -> Iterat
                 gold=frozenset(earlier[uuid] for uuid in wanted if uuid in earlier),
                 visible=visible,
                 category=str(turn.get("category_name", "")),
+                at=when(session),
             )
 
 
@@ -58,6 +68,7 @@ SETS = (
         family="realmem",
         metric="R@10",
         level="session",
+        protocol="interleaved",
         parts={"lives": lambda seen: seen.has("dialogues", "dialogue_turns", "session_uuid", "is_query")},
         read=read,
     ),
