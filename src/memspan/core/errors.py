@@ -15,6 +15,9 @@ MemspanError
 │   └── MalformedFile              a file to read in breaks at a stated line
 ├── MissingExtra (ImportError)     an optional part is not installed
 ├── MissingModel                   a model file was not built yet
+├── ModelFailed                    a model behind a server gave no answer
+├── BrokenIsolation                a measured system showed what another scope holds
+├── PeerFailed                     another system, measured beside ours, crashed or took too long
 └── StoreError                     the file, the disk or another process
     ├── NotAMemory                 a file, but not one of ours
     ├── NewerFormat                written by a later memspan
@@ -153,6 +156,30 @@ class MissingModel(MemspanError):
     def __init__(self, path: str | Path, command: str) -> None:
         self.path = str(path)
         super().__init__(f"no model at {path}; make it with: {command}")
+
+
+class ModelFailed(MemspanError):
+    """A model behind a server gave no answer. `name` says which model, `why` what came instead."""
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name, self.why = name, why
+        super().__init__(f"{name} {why}; see that the server runs and that model and key are right")
+
+
+class BrokenIsolation(MemspanError):
+    """A measured system found something in a scope to which nothing was written."""
+
+    def __init__(self, system: str, id: str) -> None:
+        self.system, self.id = system, id
+        super().__init__(f"{system} found {id!r} in a scope to which nothing was written; its figures mean nothing")
+
+
+class PeerFailed(MemspanError):
+    """Another system, measured beside ours, gave no answer. `late` says whether a time limit was passed."""
+
+    def __init__(self, peer: str, why: str, *, late: bool = False) -> None:
+        self.peer, self.why, self.late = peer, why, late
+        super().__init__(f"{peer}: {why}")
 
 
 class StoreError(MemspanError):
