@@ -243,8 +243,8 @@ def test_longmemeval_turns_where_they_are_labelled(data):
 def test_a_passage_of_two_questions_stands_once(data):
     """NQ-open: pooled over the file."""
     only = case(data, "nq-open")
-    assert texts(only) == ["Elba: Elba is far away.", "Fyn: Fyn is far away."]
-    assert [sorted(one.gold) for one in only.questions] == [["u0"], ["u0"], ["u1"]]
+    assert texts(only) == ["Elba: Elba is far away.", "Ruhr: The Ruhr is a river.", "Fyn: Fyn is far away."]
+    assert [sorted(one.gold) for one in only.questions] == [["u0"], ["u0"], ["u2"]]
 
 
 def test_a_trigger_wants_its_own_cue(data):
@@ -272,6 +272,7 @@ def test_agent_tasks_ask_for_what_was_done_before(data):
     house, lab = load(data, "agent-tasks")
     kinds = {f"Your task is to: {goal}.": kind for goal, kind in tiny.ALFWORLD_TASKS}
     assert sorted(texts(house)) == sorted(kinds)
+    assert [kinds[text] for text in texts(house)] == ["heat", "clean", "clean", "heat"]
     for n, one in enumerate(house.questions):
         same = {f"u{m}" for m in range(n) if kinds[texts(house)[m]] == kinds[texts(house)[n]]}
         assert (one.gold, one.visible, one.text) == (same, n, texts(house)[n])

@@ -345,14 +345,14 @@ def locomo_errors():
 
 
 def nq_open():
-    """Two questions on one passage, one on another."""
+    """Two questions on one passage, one on another; one more passage that is nobody's."""
 
     def row(number, question, title):
         passage = {"title": title, "text": f"{title} is far away.", "hasanswer": True, "isgold": True}
         gold = {"title": title, "long_answer": SECRET, "short_answers": [SECRET]}
-        return {"question": question, "answers": [SECRET], "ctxs": [passage], "nq_annotated_gold": gold} | {
-            "index": number
-        }
+        beside = {"title": "Ruhr", "text": "The Ruhr is a river.", "hasanswer": True, "isgold": False}
+        found = {"ctxs": [passage, beside], "nq_annotated_gold": gold}
+        return {"question": question, "answers": [SECRET], "index": number, **found}
 
     return [row(0, "where is elba", "Elba"), row(1, "how far is elba", "Elba"), row(2, "where is fyn", "Fyn")]
 
