@@ -1,11 +1,11 @@
-"""Figures worked out by hand, and intervals."""
+"""Figures worked out by hand."""
 
 import numpy as np
 import pytest
 
-from memspan.bench.cases import Question
+from memspan.bench.cases import Question, Unit
 from memspan.bench.runner import BUDGETS, Reply
-from memspan.bench.scores import Table, figures
+from memspan.bench.scores import figures
 from memspan.bench.systems import Packed
 from memspan.bench.systems._ranked import best, fill
 
@@ -43,51 +43,41 @@ def test_nothing_found_is_zero():
 
 def test_sessions_rank_where_their_first_unit_ranks():
     """Six units of three sessions; gold is the session met third."""
-    session_of = {f"u{n}": f"s{n // 2}" for n in range(12)}
-    row = figures(question({"s4"}), reply(["u0", "u1", "u2", "u3", "u8", "u9"], ["u9"]), "session", session_of)
+    units = {f"u{n}": Unit(f"u{n}", "x", session=f"s{n // 2}") for n in range(12)}
+    row = figures(question({"s4"}), reply(["u0", "u1", "u2", "u3", "u8", "u9"], ["u9"]), "session", units)
     assert (row["MRR"], row["R@5"], row["T250"]) == (pytest.approx(1 / 3), 1.0, 1.0)
 
 
-def table(values, clusters):
-    return Table.of([{"x": value} for value in values], clusters)
+def test_what_no_longer_holds_before_what_does():
+    """stale: the old one stands first, or only the old one is found; nothing found is neither."""
+    asked = Question(id="q", text="?", gold=frozenset({"new"}), visible=9, stale=frozenset({"old"}))
+    stale = [figures(asked, reply(ranked), "unit", {})["stale"] for ranked in (["old", "new"], ["old"], ["new"], [])]
+    assert stale == [1.0, 1.0, 0.0, 0.0]
+    assert "negative" not in figures(asked, reply(["new"]), "unit", {})
 
 
-def test_the_same_seed_gives_the_same_interval():
-    """And another seed another one."""
-    one = table([0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0], list("aabbccd"))
-    assert one.means(1000, seed=3) == one.means(1000, seed=3)
-    assert not np.array_equal(one.resampled(1000, seed=3), one.resampled(1000, seed=4))
+def test_ndcg_is_the_standard_form():
+    """Ranks 2 and 3 of two: (1/log2 3 + 1/log2 4) / (1 + 1/log2 3); rank 2 weighs less than rank 1."""
+    row = figures(question({"b", "c"}), reply(["a", "b", "c"]), "unit", {})
+    assert row["nDCG@10"] == pytest.approx((0.63093 + 0.5) / (1 + 0.63093), abs=1e-4)
+    assert figures(question({"a"}), reply(["a"]), "unit", {})["nDCG@10"] == 1.0
 
 
-def test_clusters_widen_the_interval():
-    """Questions that fail together count as one observation."""
-    values = [0.0] * 50 + [1.0] * 50
-    alone = table(values, [str(n) for n in range(100)]).means(2000, seed=1)["x"]
-    together = table(values, [str(n // 10) for n in range(100)]).means(2000, seed=1)["x"]
-    assert alone.mean == together.mean == 0.5
-    assert alone.high - alone.low == pytest.approx(0.196, abs=0.02)
-    assert together.high - together.low > 2.5 * (alone.high - alone.low)
+def test_precision_and_price_of_a_context():
+    """One of four units is gold; standing instructions are part of the context."""
+    row = figures(question({"u0"}), reply([], ["u0", "u1", "u2"], ["u3"]), "unit", {})
+    assert (row["P1000"], row["tokens"]) == (0.25, 0.0)
 
 
-def test_one_cluster_has_no_interval():
-    """Nothing can be said of other conversations from one."""
-    found = table([0.0, 1.0], ["a", "a"]).means(1000, seed=1)["x"]
-    assert (found.mean, found.low, found.high) == (0.5, None, None)
-
-
-def test_a_paired_difference_is_narrower():
-    """A constant gain has an interval of no width."""
-    low = table([0.1, 0.9, 0.5], list("abc"))
-    high = table([0.2, 1.0, 0.6], list("abc"))
-    gain = high.minus(low).means(1000, seed=1)["x"]
-    assert (gain.low, gain.high) == (pytest.approx(0.1), pytest.approx(0.1))
-
-
-def test_a_category_keeps_its_clusters():
-    """Choosing questions renumbers the clusters that are left."""
-    chosen = table([0.0, 1.0, 0.5], list("abc")).only(np.array([False, True, True]))
-    assert chosen.clusters.tolist() == [0, 1]
-    assert chosen.values.ravel().tolist() == [1.0, 0.5]
+def test_the_rule_reader_reads_what_was_packed():
+    """Its answer counts where the context holds it; the oracle always, nothing never."""
+    units = {"u0": Unit("u0", "Ann's cat is called Tom."), "u1": Unit("u1", "Ann's cat is called Kit.")}
+    asked = Question(
+        id="q", text="?", gold=frozenset({"u1"}), visible=2, answers=("Kit",), reads=r"cat is called (\w+)"
+    )
+    right = figures(asked, reply(["u1"], ["u1", "u0"]), "unit", units)
+    wrong = figures(asked, reply(["u0"], ["u0", "u1"]), "unit", units)
+    assert [(row["EM"], row["EM oracle"], row["EM nothing"]) for row in (right, wrong)] == [(1, 1, 0), (0, 1, 0)]
 
 
 def test_packing_skips_what_is_dear_and_goes_on():

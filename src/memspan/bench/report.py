@@ -1,187 +1,259 @@
-"""From outcomes to a result: JSON for machines, Markdown for readers. docs/benchmarks.md documents the fields."""
+"""From score sheets to a result: means with intervals, comparisons, costs. docs/benchmarks.md documents the fields."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memspan.bench.cases import Case, DataSet
-from memspan.bench.runner import Outcome, questions_of
-from memspan.bench.scores import Mean, Table, figures, interval
+from memspan.bench.compare import compare, holm, signal_to_noise
+from memspan.bench.resampling import draws, intervals
+from memspan.bench.runner import Outcome
+from memspan.bench.sheet import Floats, Sheet
 
-SCHEMA = "memspan.bench.run/1"
-BASELINE = "bm25"
+SCHEMA = "memspan.bench.run/2"
 FAMILIES = ("locomo", "beam", "realmem", "knowme-d3", "lifebench", "madial", "prefeval", "multihop")
-INSTRUCTIONS = "instruction_following"
+TOKENS = "T1000"
+"""The figure of equal tokens: evidence in a context of 1,000."""
+SHOWN = 12
+"""Categories of a set are tabled where there are no more."""
 Result = dict[str, Any]  # Any: what json.dumps takes
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """One system on one data set."""
-
-    data: DataSet
-    system: str
-    table: Table
-    categories: NDArray[np.str_]
-    keys: list[tuple[str, str]]
-    cost: Result
-
-    def headline(self) -> Table:
-        """The headline figure, and evidence at 1,000 tokens."""
-        chosen = [self.table.names.index(self.data.metric), self.table.names.index("T1000")]
-        return Table(("headline", "T1000"), self.table.clusters, self.table.values[:, chosen])
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
     """How intervals are made: bootstrap draws and their seed."""
 
-    resamples: int = 1000
+    resamples: int = 2000
     seed: int = 7
 
 
 @dataclass(slots=True)
+class Costs:
+    """What one system took on one data set. status: "done", "cut" or "failed", and why"""
+
+    turns: int = 0
+    write_s: float = 0.0
+    singles: list[float] = field(default_factory=list)
+    bytes_on_disk: int = 0
+    peak_rss: int = 0
+    cases: int = 0
+    status: str = "done"
+    why: str = ""
+
+    def add(self, outcome: Outcome) -> None:
+        """One case more."""
+        self.turns += outcome.turns
+        self.write_s += outcome.write_s
+        self.singles += outcome.singles
+        self.bytes_on_disk += outcome.bytes_on_disk
+        self.peak_rss = max(self.peak_rss, outcome.peak_rss)
+        self.cases += 1
+
+
+@dataclass(slots=True)
 class Board:
-    """Everything scored so far. absent: system -> why it could not run"""
+    """Everything scored so far, by data set and system."""
 
     resampling: Resampling = field(default_factory=Resampling)
-    scored: dict[tuple[str, str], Scored] = field(default_factory=dict)
-    absent: dict[str, str] = field(default_factory=dict)
+    sheets: dict[str, Sheet] = field(default_factory=dict)
+    costs: dict[tuple[str, str], Costs] = field(default_factory=dict)
 
-    def add(self, data: DataSet, system: str, cases: Sequence[Case], outcomes: Sequence[Outcome]) -> None:
-        """Score one system on one data set; a set without a question adds nothing."""
-        one = score(data, system, cases, outcomes)
-        if one is not None:
-            self.scored[data.name, system] = one
+    def begin(self, name: str, system: str) -> None:
+        """The system is to run on that set."""
+        self.costs.setdefault((name, system), Costs())
+
+    def add(self, name: str, system: str, place: int, outcome: Outcome) -> None:
+        """Score one case of a set."""
+        self.sheets[name].add(system, place, outcome)
+        self.costs[name, system].add(outcome)
+
+    def stop(self, name: str, system: str, status: str, why: str) -> None:
+        """The system came no further on that set."""
+        costs = self.costs[name, system]
+        costs.status, costs.why = status, why
 
     def results(self) -> list[Result]:
         """One entry a data set and system."""
-        return [self._result(one) for one in self.scored.values()]
+        return [self.result(name, system) for name, system in self.costs]
 
-    def _means(self, table: Table) -> dict[str, Result]:
-        means = table.means(self.resampling.resamples, self.resampling.seed)
-        return {name: asdict(mean) for name, mean in means.items()}
-
-    def _result(self, one: Scored) -> Result:
-        base = self.scored.get((one.data.name, BASELINE))
-        paired = self._means(one.table.minus(base.table)) if base and base is not one else None
-        return {
-            "set": one.data.name,
-            "system": one.system,
-            "headline": one.data.metric,
-            "questions": len(one.keys),
-            "clusters": len(set(one.table.clusters.tolist())),
-            "metrics": self._means(one.table),
-            "by_category": {
-                str(name): self._category(one, one.categories == name) for name in np.unique(one.categories)
-            },
-            f"minus_{BASELINE}": paired,
-            "cost": one.cost,
+    def result(self, name: str, system: str) -> Result:
+        """All that is known of one system on one set."""
+        sheet, costs = self.sheets[name], self.costs[name, system]
+        entry: Result = {
+            "set": name,
+            "system": system,
+            "cases": costs.cases,
+            "of_cases": len(sheet.cases),
+            "status": costs.status,
+            "why": costs.why,
+            "headline": sheet.data.metric,
+        }
+        if system not in sheet.rows:
+            return (
+                entry
+                | {"questions": 0, "clusters": 0, "metrics": {}, "halves": {}}
+                | {
+                    "by_category": {},
+                    "by_rung": {},
+                    "cost": {},
+                }
+            )
+        names = sheet.names()
+        values, clusters = sheet.values(system, names), sheet.clusters()
+        there = ~np.isnan(sheet.read_s[system])
+        return entry | {
+            "questions": int(there.sum()),
+            "clusters": len(set(clusters[there].tolist())),
+            "metrics": self._means(names, values[there], clusters[there]),
+            "halves": {half: _plain(names, values[there & (sheet.parts() == half)]) for half in ("dev", "test")},
+            "by_category": self._by(names, values, clusters, sheet.categories(), there),
+            "by_rung": self._rungs(sheet, system, names, there),
+            "cost": _cost(costs, sheet.read_s[system][there], values[there], names),
         }
 
-    def _category(self, one: Scored, chosen: NDArray[np.bool_]) -> Result:
-        return {"questions": int(chosen.sum()), "metrics": self._means(one.table.only(chosen))}
+    def _means(self, names: Sequence[str], values: Floats, clusters: NDArray[np.int64]) -> dict[str, Result]:
+        """Means and intervals; figures that apply to the same questions are drawn together."""
+        found: dict[str, Result] = {}
+        known = ~np.isnan(values)
+        for rows, columns in _alike(known):
+            some = intervals(values[np.ix_(rows, columns)], clusters[rows], **asdict(self.resampling))
+            for place, column in enumerate(columns):
+                found[names[column]] = {
+                    "mean": float(some.mean[place]),
+                    "low": _number(some.low[place]),
+                    "high": _number(some.high[place]),
+                }
+        return {name: found[name] for name in names if name in found}
 
-    def systems(self) -> list[str]:
-        """Names of the systems that ran."""
-        return list(dict.fromkeys(system for _, system in self.scored))
+    def _by(
+        self, names: Sequence[str], values: Floats, clusters: NDArray[np.int64], labels: NDArray[Any], there: Mask
+    ) -> dict[str, Result]:
+        found = {}
+        for label in np.unique(labels):
+            chosen = there & (labels == label)
+            if chosen.any() and len(np.unique(labels)) <= SHOWN:
+                means = self._means(names, values[chosen], clusters[chosen])
+                found[str(label)] = {"questions": int(chosen.sum()), "metrics": means}
+        return found
+
+    def _rungs(self, sheet: Sheet, system: str, names: Sequence[str], there: Mask) -> dict[str, Result]:
+        rungs = sheet.rungs()
+        if not rungs.any():
+            return {}
+        by = self._by(names, sheet.values(system, names), sheet.clusters(), rungs, there)
+        reads = sheet.read_s[system] * 1000
+        return {
+            rung: entry | {"read_ms_p50": float(np.median(reads[there & (rungs == int(rung))]))}
+            for rung, entry in sorted(by.items(), key=lambda one: int(one[0]))
+        }
+
+    def compared(self, planned: Sequence[tuple[str, str]]) -> list[Result]:
+        """Ours against others on every real set, the headline and equal tokens; Holm over all of one of ours.
+
+        planned: (ours, other), listed before the run
+        """
+        rows = [
+            row
+            for ours, other in planned
+            for sheet in self.sheets.values()
+            if not sheet.data.made
+            for row in self._pair(sheet, ours, other)
+        ]
+        for ours in {row["ours"] for row in rows}:
+            mine = [row for row in rows if row["ours"] == ours]
+            for row, p in zip(mine, holm([row["p"] for row in mine]), strict=True):
+                row["p_holm"] = p
+        return rows
+
+    def _pair(self, sheet: Sheet, ours: str, other: str) -> Iterator[Result]:
+        if ours not in sheet.rows or other not in sheet.rows:
+            return
+        names = list(dict.fromkeys((sheet.data.metric, TOKENS)))
+        mine, theirs = sheet.values(ours, names), sheet.values(other, names)
+        both = ~(np.isnan(mine[:, 0]) | np.isnan(theirs[:, 0]))
+        if not both.any():
+            return
+        for place, name in enumerate(names):
+            found = compare(mine[both, place], theirs[both, place], sheet.clusters()[both], **asdict(self.resampling))
+            yield {"set": sheet.data.name, "metric": name, "ours": ours, "other": other} | asdict(found)
+
+    def signal(self) -> list[Result]:
+        """How far the headline tells the systems apart, against its own noise."""
+        found = []
+        for sheet in self.sheets.values():
+            name = sheet.data.metric
+            rows = [sheet.values(system, [name])[:, 0] for system in sheet.rows]
+            whole = [row for row in rows if not np.isnan(row).any()]
+            if len(whole) > 1:
+                seen = signal_to_noise(np.stack(whole), sheet.clusters(), **asdict(self.resampling))
+                found.append({"set": sheet.data.name, "metric": name, "systems": len(whole)} | asdict(seen))
+        return found
 
     def macro(self) -> list[Result]:
         """The mean over families, each data set of a family weighing the same inside it."""
-        return [self._macro(system) for system in self.systems()]
+        systems = list(dict.fromkeys(system for _, system in self.costs))
+        return [entry for system in systems if (entry := self._macro(system))]
 
-    def _macro(self, system: str) -> Result:
-        families = self._families(system)
-        entry: Result = {"system": system, "families": list(families), "of": len(FAMILIES)}
-        if families:
-            entry |= {name: asdict(mean) for name, mean in self._mean_of(families, None).items()}
-        if families and system != BASELINE and self._families(BASELINE).keys() == families.keys():
-            difference = self._mean_of(families, self._families(BASELINE))
-            entry[f"minus_{BASELINE}"] = {name: asdict(mean) for name, mean in difference.items()}
-        return entry
-
-    def _families(self, system: str) -> dict[str, list[Scored]]:
-        found: dict[str, list[Scored]] = {}
-        for one in self.scored.values():
-            if one.system == system and one.data.family:
-                found.setdefault(one.data.family, []).append(one)
-        return found
-
-    def _mean_of(
-        self, families: Mapping[str, Sequence[Scored]], base: Mapping[str, Sequence[Scored]] | None
-    ) -> dict[str, Mean]:
-        """Each data set is resampled by itself; the draws are then averaged like the means."""
-        centres: list[NDArray[np.float64]] = []
-        draws: list[NDArray[np.float64]] = []
-        for family, members in families.items():
-            tables = [one.headline() for one in members]
-            if base:
-                tables = [mine.minus(other.headline()) for mine, other in zip(tables, base[family], strict=True)]
-            centres.append(np.stack([table.values.mean(axis=0) for table in tables]).mean(axis=0))
-            resampled = [
-                table.resampled(self.resampling.resamples, self.resampling.seed + place)
-                for place, table in enumerate(tables, 101 * len(draws))
-            ]
-            draws.append(np.stack(resampled).mean(axis=0))
-        return interval(("headline", "T1000"), np.stack(centres).mean(axis=0), np.stack(draws).mean(axis=0))
-
-    def instruction(self) -> list[Result]:
-        """BEAM's standing instructions: evidence in 1,000 tokens, their block counted within them."""
-        found = []
-        for system in self.systems():
-            tables = [
-                one.table.only(one.categories == INSTRUCTIONS)
-                for one in self.scored.values()
-                if one.system == system and one.data.family == "beam" and (one.categories == INSTRUCTIONS).any()
-            ]
-            if tables:
-                found.append({"system": system, **self._pooled(tables)})
-        return found
-
-    def _pooled(self, tables: Sequence[Table]) -> Result:
-        offsets = np.cumsum([0, *(int(table.clusters.max()) + 1 for table in tables)])
-        clusters = [table.clusters + offset for table, offset in zip(tables, offsets, strict=False)]
-        values = np.concatenate([table.values for table in tables])
-        means = self._means(Table(tables[0].names, np.concatenate(clusters), values))
-        return {"questions": len(values), **{name: means[name] for name in ("T1000", "T1000 ranked", "R@10")}}
-
-    def rows(self) -> list[Result]:
-        """Every figure of every question."""
-        return [
-            {"set": one.data.name, "system": one.system, "case": case, "question": key, "category": str(category)}
-            | dict(zip(one.table.names, values.tolist(), strict=True))
-            for one in self.scored.values()
-            for (case, key), category, values in zip(one.keys, one.categories, one.table.values, strict=True)
-        ]
+    def _macro(self, system: str) -> Result | None:
+        families: dict[str, list[Floats]] = {}
+        for sheet in self.sheets.values():
+            if not sheet.data.family or system not in sheet.rows:
+                continue
+            values = sheet.values(system, [sheet.data.metric, TOKENS])
+            if not np.isnan(values).any():
+                drawn = draws(values, sheet.clusters(), **asdict(self.resampling))
+                families.setdefault(sheet.data.family, []).append(np.vstack([values.mean(axis=0), drawn]))
+        wanted = {sheet.data.family for sheet in self.sheets.values() if sheet.data.family}
+        if not families or families.keys() != wanted:
+            return None
+        means = np.stack([np.stack(members).mean(axis=0) for members in families.values()]).mean(axis=0)
+        low, high = np.percentile(means[1:], [2.5, 97.5], axis=0)
+        shown = {
+            name: {"mean": float(means[0, n]), "low": float(low[n]), "high": float(high[n])}
+            for n, name in enumerate(("headline", TOKENS))
+        }
+        return {"system": system, "families": list(families), "of": len(FAMILIES)} | shown
 
 
-def score(data: DataSet, system: str, cases: Sequence[Case], outcomes: Sequence[Outcome]) -> Scored | None:
-    """All questions with gold of one data set; None where there is none."""
-    rows, clusters, categories, keys = [], [], [], []
-    for case, outcome in zip(cases, outcomes, strict=True):
-        session_of = {unit.id: unit.session for unit in case.units}
-        for question, reply in zip(questions_of(case), outcome.replies, strict=True):
-            rows.append(figures(question, reply, data.level, session_of))
-            clusters.append(f"{case.id}/{question.cluster}")
-            categories.append(question.category or "all")
-            keys.append((case.id, question.id))
-    if not rows:
-        return None
-    return Scored(data, system, Table.of(rows, clusters), np.array(categories), keys, costs(outcomes))
+def _alike(known: Mask) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Rows and columns of figures that are known on the same rows."""
+    patterns: dict[bytes, list[int]] = {}
+    for column in range(known.shape[1]):
+        patterns.setdefault(known[:, column].tobytes(), []).append(column)
+    for columns in patterns.values():
+        rows = np.flatnonzero(known[:, columns[0]])
+        if len(rows):
+            yield rows, np.array(columns)
 
 
-def costs(outcomes: Sequence[Outcome]) -> Result:
-    """Time and room taken, over all cases."""
-    reads = np.array([reply.read_s for outcome in outcomes for reply in outcome.replies]) * 1000
-    turns, write_s = sum(one.turns for one in outcomes), sum(one.write_s for one in outcomes)
+def _plain(names: Sequence[str], values: Floats) -> dict[str, float]:
+    counts = (~np.isnan(values)).sum(axis=0)
+    sums = np.nansum(values, axis=0)
+    return {name: float(sums[n] / counts[n]) for n, name in enumerate(names) if counts[n]}
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _cost(costs: Costs, read_s: Floats, values: Floats, names: Sequence[str]) -> Mapping[str, float | int | None]:
     return {
-        "turns": turns,
-        "write_s": round(write_s, 3),
-        "turns_per_s": round(turns / write_s) if write_s else None,
-        "read_ms_p50": round(float(np.percentile(reads, 50)), 3),
-        "read_ms_p95": round(float(np.percentile(reads, 95)), 3),
-        "bytes_on_disk": sum(one.bytes_on_disk for one in outcomes),
+        "turns": costs.turns,
+        "write_s": round(costs.write_s, 3),
+        "turns_per_s": round(costs.turns / costs.write_s) if costs.write_s else None,
+        **_percentiles("write_ms", np.array(costs.singles) * 1000),
+        **_percentiles("read_ms", read_s * 1000),
+        "bytes_on_disk": costs.bytes_on_disk,
+        "peak_rss_mb": round(costs.peak_rss / 2**20, 1),
+        "tokens_out": round(float(values[:, names.index("tokens")].mean()), 1),
+        "llm_calls": 0,
     }
+
+
+def _percentiles(name: str, values: Floats) -> dict[str, float | None]:
+    if not len(values):
+        return {f"{name}_p{p}": None for p in (50, 95, 99)}
+    return {f"{name}_p{p}": round(float(np.percentile(values, p)), 3) for p in (50, 95, 99)}

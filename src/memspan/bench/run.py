@@ -1,108 +1,228 @@
-"""One run: data sets x systems, in one table."""
+"""One run: data sets x systems, resumed from what an earlier one left, in one result."""
 
+import json
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from memspan.bench import datasets, systems
-from memspan.bench.cases import Case, DataSet, Found
+from memspan.bench.answerer import Answerer, Judge
+from memspan.bench.answers import Answers
+from memspan.bench.cards import card, known
+from memspan.bench.cases import DataSet, Found
 from memspan.bench.files import find, fingerprint
 from memspan.bench.machine import machine, versions
+from memspan.bench.replies import Replies
 from memspan.bench.report import SCHEMA, Board, Resampling, Result
-from memspan.bench.runner import job_of, run, watched
-from memspan.core.errors import MissingExtra, MissingModel
+from memspan.bench.sheet import Sheet
+from memspan.bench.subsets import stratified
+from memspan.bench.work import Pair, Work
+from memspan.core.errors import UsageError
+
+LEDGER = "ledger.jsonl"
+REPLIES = "replies.jsonl"
+ANSWERS = "answers.jsonl"
+QUICK_QUESTIONS = 40
+QUICK_UNITS = 9_000
+EMBEDDED_UNITS = 60_000
+"""A made set of more units is left to systems that embed nothing slowly."""
+OURS = ("default", "full", "high", "full-high")
+"""Compared with every baseline and peer: planned here, before any run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to run. data: the user's folder;  limit_cases: only the first so many cases of each set"""
+    """What to run.
 
-    data: Path
+    data: the user's folder; None = only sets that are made;  out: where everything is written
+    sets, systems: names;  lenient: a set that is not there is a notice, no error
+    test: ask the test clusters too;  quick: few questions of each set, small cases only
+    limit_s: of one system on one data set [s]; None = 30 minutes, one minute for a peer
+    vectors: the file of MiniLM vectors, kept from run to run; None = a new one in `out`
+    answerer, judge: models that answer from what was packed, and judge the answers; None = no model
+    """
+
+    data: Path | None
+    out: Path
     sets: Sequence[str]
     systems: Sequence[str]
-    limit_cases: int | None = None
+    lenient: bool = False
+    test: bool = False
+    quick: bool = False
+    limit_s: float | None = None
     jobs: int = 1
+    vectors: Path | None = None
+    answerer: Answerer | None = None
+    judge: Judge | None = None
     resampling: Resampling = field(default_factory=Resampling)
 
 
-def execute(plan: Plan, command: Sequence[str]) -> tuple[Result, Board]:
-    """Run the plan. command: what the user typed, kept in the result
+def execute(plan: Plan, command: Sequence[str], say: Callable[[str], None]) -> Result:
+    """Run the plan, or the part of it that an earlier run into the same folder did not do.
 
+    command: what the user typed, kept in the result;  say: told of progress
     Raises UnknownMethod for an unknown set or system, UsageError where the data of a set is not there.
     """
     start = perf_counter()
-    chosen = datasets.pick(list(plan.sets))
+    names = list(dict.fromkeys(plan.systems))
+    kinds = [systems.facts(name) for name in names]
+    plan.out.mkdir(parents=True, exist_ok=True)
     board = Board(plan.resampling)
-    present = [name for name in dict.fromkeys(plan.systems) if _present(name, board)]
-    found = find(plan.data, chosen)
-    facts = []
+    answers = Answers(plan.out / ANSWERS, plan.answerer, plan.judge) if plan.answerer else None
+    chosen, found, notices = _data(plan)
+    before = _begin(plan, command)
     for data in chosen:
-        cases = list(data.read(found[data.name]))[: plan.limit_cases]
-        facts.append(_facts(data, cases))
-        for name in present:
-            _run(board, data, name, cases, plan.jobs)
-    result = _result(plan, board, command, perf_counter() - start)
-    return result | {"sets": facts, "files": _files(chosen, found, plan.data)}, board
+        sheet = Sheet.of(data, list(data.read(found[data.name])), test=plan.test)
+        board.sheets[data.name] = _quick(sheet, plan.resampling.seed) if plan.quick else sheet
+        board.sheets[data.name].answers = answers
+    shared = plan.vectors or plan.out / "vectors.db"
+    work = Work(board, Replies(plan.out / REPLIES), shared, plan.limit_s, plan.jobs, say)
+    work.run([pair for name in names for data in chosen if _fits(board, pair := (data, name))])
+    files = _files(chosen, found, plan)
+    result: Result = {
+        "schema": SCHEMA,
+        "command": shlex.join(command),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(perf_counter() - start, 1),
+        "machine": machine(),
+        "versions": versions(),
+        "seed": plan.resampling.seed,
+        "resamples": plan.resampling.resamples,
+        "split": "all" if plan.test else "dev",
+        "quick": plan.quick,
+        "tests_before": before,
+        "systems": [asdict(one) for one in kinds],
+        "sets": [_facts(board.sheets[data.name]) for data in chosen],
+        "files": files,
+        "notices": notices + [_other(one) for one in files if not one["known"]],
+        "llm": answers.facts() if answers else None,
+        "absent": {name: _plain(why) for name, why in work.absent.items()},
+        "results": board.results(),
+        "compared": board.compared(_planned(names)),
+        "signal": board.signal(),
+        "macro": board.macro(),
+    }
+    _end(plan, result)
+    shown: Result = json.loads(_plain(json.dumps(result)))
+    return shown
 
 
-def _present(name: str, board: Board) -> bool:
-    """Whether the system can be made here; if not, the board says why."""
-    with TemporaryDirectory(prefix="memspan-bench-") as folder:
+def _data(plan: Plan) -> tuple[list[DataSet], dict[str, Found], list[str]]:
+    """The sets whose data are there, their files, and what is to be said of the others."""
+    chosen: list[DataSet] = []
+    found: dict[str, Found] = {}
+    notices: list[str] = []
+    for one in datasets.pick(list(plan.sets)):
         try:
-            systems.load(name)(Path(folder)).close()
-        except (MissingExtra, MissingModel) as why:
-            board.absent[name] = str(why).replace(str(Path.home()), "~")
-            return False
-    return True
+            if not one.made and plan.data is None:
+                raise UsageError(f"the data of {one.name} come from you: give --data FOLDER")
+            found |= find(plan.data, [one]) if plan.data and not one.made else {one.name: {}}
+            chosen.append(one)
+        except UsageError as why:
+            if not plan.lenient:
+                raise
+            notices.append(f"{one.name} left out: {why}")
+    return chosen, found, notices
 
 
-def _run(board: Board, data: DataSet, system: str, cases: Sequence[Case], processes: int) -> None:
-    jobs = [job_of(data, case, system) for case in cases]
-    outcomes = watched(run(jobs, processes), len(jobs), f"{data.name}, {system}")
-    board.add(data, system, cases, list(outcomes))
+def _plain(text: str) -> str:
+    """The text without the user's home."""
+    return text.replace(str(Path.home()), "~")
 
 
-def _facts(data: DataSet, cases: Sequence[Case]) -> Result:
-    questions = [one for case in cases for one in case.questions]
+def _fits(board: Board, pair: Pair) -> bool:
+    """Peers run on the sets that count in the mean; nothing slow embeds a ladder's highest rung."""
+    data, system = pair
+    sheet, about = board.sheets[data.name], systems.facts(system)
+    if about.kind in ("peer", "ablation") and not data.family:
+        return False
+    heavy = about.vectors or system in ("full", "high", "full-high")
+    return bool(sheet.cases) and not (data.made and heavy and sum(len(c.units) for c in sheet.cases) > EMBEDDED_UNITS)
+
+
+def _planned(names: Sequence[str]) -> list[tuple[str, str]]:
+    others = [name for name in names if systems.facts(name).kind in ("baseline", "peer")]
+    return [(ours, other) for ours in OURS if ours in names for other in others]
+
+
+def _quick(sheet: Sheet, seed: int) -> Sheet:
+    """A stratified choice of questions, from cases that are not large."""
+    allowed = [place for place, (case, _) in enumerate(sheet.questions) if len(case.units) <= QUICK_UNITS]
+    kept: set[int] = set()
+    if allowed:
+        names = sheet.categories()
+        chosen = stratified([str(names[place]) for place in allowed], min(QUICK_QUESTIONS, len(allowed)), seed=seed)
+        kept = {allowed[place] for place in chosen.chosen.tolist()}
+    places = iter(range(len(sheet.questions)))
+    return sheet.narrowed([[next(places) in kept for _ in some] for some in sheet.asked])
+
+
+def _facts(sheet: Sheet) -> Result:
+    data, about = sheet.data, card(sheet.data.name)
     return {
         "set": data.name,
         "family": data.family,
         "headline": data.metric,
         "level": data.level,
-        "cases": len(cases),
-        "units": sum(len(case.units) for case in cases),
-        "questions": len(questions),
-        "scored": sum(bool(one.gold) for one in questions),
+        "protocol": data.protocol,
+        "made": data.made,
+        "cases": len(sheet.cases),
+        "units": sum(len(case.units) for case in sheet.cases),
+        "questions": len(sheet.questions),
+        "card": {"title": about.title, "licence": about.licence, "source": about.source},
     }
 
 
-def _files(chosen: Sequence[DataSet], found: dict[str, Found], root: Path) -> list[Result]:
-    folder = root if root.is_dir() else root.parent
+def _files(chosen: Sequence[DataSet], found: dict[str, Found], plan: Plan) -> list[Result]:
+    if plan.data is None:
+        return []
+    folder = plan.data if plan.data.is_dir() else plan.data.parent
     return [
-        {"set": data.name, "part": part, "file": path.relative_to(folder).as_posix(), "sha256": fingerprint(path)}
+        {
+            "set": data.name,
+            "part": part,
+            "file": path.relative_to(folder).as_posix(),
+            "sha256": fingerprint(path),
+            "known": known(data.name, path),
+        }
         for data in chosen
         for part, paths in found[data.name].items()
         for path in paths
     ]
 
 
-def _result(plan: Plan, board: Board, command: Sequence[str], seconds: float) -> Result:
-    return {
-        "schema": SCHEMA,
-        "command": shlex.join(command),
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(seconds, 1),
-        "machine": machine(),
-        "versions": versions(),
-        "seed": plan.resampling.seed,
-        "resamples": plan.resampling.resamples,
-        "limit_cases": plan.limit_cases,
-        "absent": board.absent,
-        "results": board.results(),
-        "macro": board.macro(),
-        "instruction": board.instruction(),
-    }
+def _other(file: Result) -> str:
+    return (
+        f"{file['file']} ({file['set']}) is not the version that docs/benchmarks.md speaks of "
+        f"(sha256 {file['sha256'][:12]}...): its figures do not stand beside those"
+    )
+
+
+def _begin(plan: Plan, command: Sequence[str]) -> int:
+    """Write down that a run begins; how many before it asked the test clusters."""
+    path = plan.out / LEDGER
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    rows = [json.loads(line) for line in lines if line.endswith("}")]
+    begun = {"row": "run", "at": datetime.now(UTC).isoformat(timespec="seconds"), "test": plan.test}
+    _append(path, [begun | {"command": shlex.join(command), "sets": list(plan.sets), "systems": list(plan.systems)}])
+    return sum(bool(row.get("test")) for row in rows if row.get("row") == "run")
+
+
+def _end(plan: Plan, result: Result) -> None:
+    kept = ("set", "system", "status", "why", "cases", "questions")
+    rows = [
+        {"row": "result", "at": result["at"]}
+        | {name: one[name] for name in kept}
+        | {name: mean["mean"] for name, mean in one["metrics"].items()}
+        | dict(one["cost"])
+        for one in result["results"]
+    ]
+    _append(plan.out / LEDGER, rows)
+
+
+def _append(path: Path, rows: Sequence[Result]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(_plain(json.dumps(row, ensure_ascii=False)) + "\n" for row in rows)

@@ -1,19 +1,19 @@
-"""Runs systems over cases: a fresh store for each case, the clock on each call, gold left behind.
+"""One system over one case: a fresh store, the clock on each call, gold left behind.
 
-What crosses to a system's process is units and question texts; gold, categories and answers stay here.
+What crosses to a system's process is a Job: units, and what is asked. Gold, categories and answers stay behind.
 """
 
-import multiprocessing
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from memspan.bench.cases import Ask, Case, DataSet, Question, Unit
 from memspan.bench.systems import Packed, System, load
+from memspan.bench.tasks import Write, steps
+from memspan.core.errors import BrokenIsolation
 
 BUDGETS = (250, 500, 1000, 2000)
 TIMED = 1000
@@ -24,11 +24,11 @@ DEPTHS = {"unit": 20, "session": 300}
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One system over one case. asked: (what is asked, visible units), in order of time."""
+    """One system over one case. asks: (what is asked, visible units), in order of time."""
 
     system: str
     units: Sequence[Unit]
-    asked: Sequence[tuple[Ask, int]]
+    asks: Sequence[tuple[Ask, int]]
     depth: int
 
 
@@ -41,29 +41,29 @@ class Reply:
     read_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
-    """What a system gave for one case. write_s: time of all remember calls [s]; bytes_on_disk: at the end"""
+    """What a system gave for one case.
 
-    replies: list[Reply]
-    write_s: float
-    turns: int
-    bytes_on_disk: int
+    write_s: time of all remember calls [s];  singles: of those with one unit [s]
+    bytes_on_disk: at the end;  peak_rss: most memory the process ever held [bytes]
+    """
+
+    replies: list[Reply] = field(default_factory=list)
+    write_s: float = 0.0
+    singles: list[float] = field(default_factory=list)
+    turns: int = 0
+    bytes_on_disk: int = 0
+    peak_rss: int = 0
 
 
-def questions_of(case: Case) -> list[Question]:
-    """The questions with gold, in order of what is visible to them."""
-    return sorted((one for one in case.questions if one.gold), key=lambda one: one.visible)
-
-
-def job_of(data: DataSet, case: Case, system: str) -> Job:
-    """The case as the system sees it."""
-    asked = [(one.ask, one.visible) for one in questions_of(case)]
-    return Job(system, case.units, asked, DEPTHS[data.level])
+def job_of(data: DataSet, case: Case, questions: Sequence[Question], system: str) -> Job:
+    """The case as the system sees it. questions: those to put, by what is visible to them"""
+    return Job(system, case.units, [(one.ask, one.visible) for one in questions], DEPTHS[data.level])
 
 
 def work(job: Job) -> Outcome:
-    """Run one job in a folder of its own."""
+    """Run one job in a folder of its own. Raises BrokenIsolation where another scope of the store shows anything."""
     with TemporaryDirectory(prefix="memspan-bench-") as folder:
         system = load(job.system)(Path(folder))
         try:
@@ -73,26 +73,20 @@ def work(job: Job) -> Outcome:
 
 
 def _work(job: Job, system: System) -> Outcome:
-    replies: list[Reply] = []
-    write_s, done = 0.0, 0
-    for ask, visible in job.asked:
-        for batch in _sessions(job.units[done:visible], whole=not done and visible == len(job.units)):
-            write_s += _write(system, batch)
-        done = max(done, visible)
-        replies.append(_ask(system, ask, job.depth))
-    return Outcome(replies, write_s, done, system.bytes_on_disk())
-
-
-def _sessions(units: Sequence[Unit], *, whole: bool) -> Iterator[Sequence[Unit]]:
-    """All at once where all is there from the start; else a session at a time, as it ends."""
-    if whole:
-        yield units
-        return
-    start = 0
-    for end in range(1, len(units) + 1):
-        if end == len(units) or units[end].session != units[start].session:
-            yield units[start:end]
-            start = end
+    outcome = Outcome()
+    for step in steps(job.units, job.asks):
+        if isinstance(step, Write):
+            seconds = _write(system, step.units)
+            outcome.write_s += seconds
+            outcome.turns += len(step.units)
+            outcome.singles += [seconds] if len(step.units) == 1 else []
+        else:
+            outcome.replies.append(_ask(system, step.ask, job.depth))
+    if job.asks and (leaked := system.elsewhere(job.asks[-1][0])):
+        raise BrokenIsolation(job.system, leaked[0])
+    outcome.bytes_on_disk = system.bytes_on_disk()
+    outcome.peak_rss = peak_rss()
+    return outcome
 
 
 def _write(system: System, units: Sequence[Unit]) -> float:
@@ -110,20 +104,12 @@ def _ask(system: System, ask: Ask, depth: int) -> Reply:
     return Reply(tuple(system.recall(ask, depth)), packed, read_s)
 
 
-def run(jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
-    """Outcomes in the order of the jobs."""
-    if processes <= 1:
-        yield from map(work, jobs)
-        return
-    fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=fresh) as pool:
-        yield from pool.map(work, jobs)
-
-
-def watched(outcomes: Iterable[Outcome], total: int, label: str) -> Iterator[Outcome]:
-    """The same outcomes, with a line of progress on a terminal's stderr."""
-    show = sys.stderr.isatty()
-    for done, outcome in enumerate(outcomes, 1):
-        if show:
-            print(f"\r{label}: {done}/{total} cases", end="\n" if done == total else "", file=sys.stderr, flush=True)
-        yield outcome
+def peak_rss() -> int:
+    """Most memory this process and its ended children ever held [bytes]; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return unit * int(own + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)

@@ -23,6 +23,16 @@ def known() -> dict[str, tuple[DataSet, ...]]:
     return names
 
 
+LARGE = ("evermem-syn-1m", "factcons-262k-syn")
+"""Sets that are asked for by name only: they take long."""
+
+
+def usual() -> list[str]:
+    """The names of all single data sets but the large ones, those with a place in the mean first."""
+    every = {one.name: one for sets in known().values() for one in sets if one.name not in LARGE}
+    return sorted(every, key=lambda name: (not every[name].family, every[name].made))
+
+
 def pick(names: list[str]) -> list[DataSet]:
     """The data sets of these names, each once. Raises UnknownMethod where there is none."""
     every = known()

@@ -1,18 +1,23 @@
 """`memspan bench`: measure recall on labelled conversations, and speed on this machine."""
 
 import json
+import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import click
 
-ALL_SETS = "locomo,beam,realmem,knowme-d3,lifebench,madial,memdaily,prefeval,multihop,standing-syn"
+from memspan.doors.cli._show import Bar
+
 _OUT = click.Path(dir_okay=False, path_type=Path)
 
 
-def _list(context: click.Context, option: click.Parameter, value: str) -> list[str]:
-    return [name.strip() for name in value.split(",") if name.strip()]
+def _list(context: click.Context, option: click.Parameter, value: str | None) -> list[str]:
+    return [name.strip() for name in (value or "").split(",") if name.strip()]
 
 
 def _sizes(context: click.Context, option: click.Parameter, value: str) -> list[int]:
@@ -40,34 +45,74 @@ def bench() -> None:
 
 
 @bench.command()
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder that holds the data sets.")
-@click.option("--sets", default=ALL_SETS, show_default=True, callback=_list, help="Data sets, comma separated.")
-@click.option("--systems", default="default,bm25", show_default=True, callback=_list, help="Systems, comma separated.")
-@click.option("--json", "json_path", type=_OUT, help="Write the result here.")
-@click.option("--md", "md_path", type=_OUT, help="Write the tables here.")
-@click.option("--rows", "rows_path", type=_OUT, help="Write every question's figures here, one JSON object a line.")
-@click.option("--limit-cases", type=click.IntRange(1), help="Only the first so many cases of each set.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of your data sets; without, only those made.")
+@click.option("--sets", callback=_list, help="Data sets, comma separated.  [default: all that are there]")
+@click.option("--systems", callback=_list, help="Systems, comma separated.  [default: default,bm25]")
+@click.option("--all", "every", is_flag=True, help="Every data set and every system, peers too.")
+@click.option("--quick", is_flag=True, help="Some 40 questions of each set, no large case: minutes.")
+@click.option("--test", is_flag=True, help="Ask the test clusters too; the ledger keeps that you did.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="[default: benchmarks/DATE]")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
-@click.option("--resamples", default=1000, show_default=True, type=click.IntRange(100), help="Bootstrap draws.")
+@click.option("--limit-s", type=click.FloatRange(1), help="Of one system on one set.  [default: 1800, peers 60]")
+@click.option("--answerer", help="openai:MODEL@URL: a model that answers from what was packed; key in OPENAI_API_KEY.")
+@click.option("--judge", help="openai:MODEL@URL: a model that judges those answers; the result names both.")
+@click.option("--resamples", default=2000, show_default=True, type=click.IntRange(100), help="Bootstrap draws.")
 @click.option("--seed", default=7, show_default=True, type=int, help="Of the bootstrap.")
-def run(
-    json_path: Path | None, md_path: Path | None, rows_path: Path | None, resamples: int, seed: int, **plan: Any
-) -> None:
-    """Run systems over labelled conversations and compare them."""
+def run(out: Path | None, every: bool, sets: list[str], systems: list[str], **plan: Any) -> None:
+    """Run systems over labelled conversations and compare them.
+
+    \b
+    Writes into the folder of --out:
+      report.html, report.md     to read; result.json is the same for programs
+      plots/                     PNG and SVG, with the extra [bench]
+      ledger.jsonl               every run, and what each system did on each set
+      replies.jsonl              what systems answered: a run that was cut off goes on from it
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy is imported, here and in the workers
+    from memspan.bench.answerer import Answerer, Judge
+    from memspan.bench.datasets import usual
+    from memspan.bench.outputs import write
     from memspan.bench.report import Resampling
     from memspan.bench.run import Plan, execute
-    from memspan.bench.tables import markdown
+    from memspan.bench.systems import known
+    from memspan.text.embed.onnx import default_model_dir
 
-    plan["resampling"] = Resampling(resamples=resamples, seed=seed)
-    result, board = execute(Plan(**plan), _command())
-    _write(json_path, result)
-    if rows_path:
-        lines = (json.dumps(row, ensure_ascii=False) for row in board.rows())
-        rows_path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    tables = markdown(result)
-    if md_path:
-        md_path.write_text(tables, encoding="utf-8")
+    key = os.environ.get("OPENAI_API_KEY", "")
+    out = out or Path("benchmarks") / date.today().isoformat()
+    chosen: dict[str, Any] = {
+        "sets": sets or usual(),
+        "systems": systems or (known() if every else ["default", "bm25"]),
+        "lenient": not sets,
+        "vectors": default_model_dir().parent / "bench-vectors.db",
+        "answerer": Answerer.of(answerer, key) if (answerer := plan.pop("answerer")) else None,
+        "judge": Judge.of(judge, key) if (judge := plan.pop("judge")) else None,
+        "resampling": Resampling(resamples=plan.pop("resamples"), seed=plan.pop("seed")),
+    }
+    with _progress() as say:
+        result = execute(Plan(out=out, **chosen, **plan), _command(), say)
+    tables, missing = write(result, out)
     click.echo(tables, nl=False)
+    click.echo(f"\nReport: {out / 'report.html'}", err=True)
+    if missing:
+        click.echo(missing, err=True)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """A line that is written over, on a terminal; Ctrl-C says how to go on."""
+    bar = Bar("bench")
+
+    def say(note: str) -> None:
+        bar.note = note
+        bar(0, 0)
+
+    try:
+        yield say
+    except KeyboardInterrupt:
+        click.echo("\nStopped. What is done is kept: the same command goes on from there.", err=True)
+        raise
+    finally:
+        bar.clear()
 
 
 @bench.command()
@@ -170,6 +215,74 @@ def updates(data: Path | None, json_path: Path | None, md_path: Path | None, see
     from memspan.bench.updates.measure import markdown, measure
 
     result = measure(data, seed, _command(), lambda line: click.echo(line, err=True))
+    _write(json_path, result)
+    tables = markdown(result)
+    if md_path:
+        md_path.write_text(tables, encoding="utf-8")
+    click.echo(tables, nl=False)
+
+
+@bench.command()
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def cards(name: str | None, as_json: bool) -> None:
+    """Show what data sets hold, whose they are, and how to read a figure."""
+    from memspan.bench.cards import card, names, page
+
+    shown = [card(name)] if name else [card(one) for one in names()]
+    if as_json:
+        told = [one.fields() for one in shown]
+        click.echo(json.dumps(told[0] if name else told, indent=2, ensure_ascii=False))
+    elif name:
+        click.echo(page(shown[0]), nl=False)
+    else:
+        click.echo("".join(f"{one.name:<22}{one.title}\n" for one in shown), nl=False)
+
+
+@bench.command()
+@click.option("--install", is_flag=True, help="Make the environments that are missing, with pip.")
+@click.option("--only", callback=_list, help="Peers, comma separated.  [default: all]")
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="[default: the user's cache folder]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def peers(install: bool, only: list[str], folder: Path | None, as_json: bool) -> None:
+    """Show which other systems can be measured here.
+
+    Each lives in a virtual environment of its own, never in yours. With --install they are fetched from the package
+    index; without, nothing leaves this machine, and while they are measured they may not call the network.
+    """
+    from memspan.bench.peers import environments
+    from memspan.bench.peers.client import try_out
+    from memspan.bench.peers.pins import PINS, pin
+
+    chosen, root = [pin(name) for name in only or PINS], folder or environments.default_root()
+    failed = None
+    if install:
+        bar = Bar("peers")
+
+        def say(note: str) -> None:
+            bar.note = note
+            bar(0, 0)
+
+        failed = environments.install_all(chosen, root, say, try_out)
+        bar.clear()
+    found = [environments.look(one, root, weigh=True) for one in chosen]
+    if as_json:
+        click.echo(json.dumps([environments.fields(one) for one in found], indent=2, ensure_ascii=False))
+    else:
+        click.echo(environments.table(found), nl=False)
+    if failed:
+        raise failed
+
+
+@bench.command()
+@click.option("--systems", default="default,bm25", show_default=True, callback=_list, help="Systems, comma separated.")
+@click.option("--json", "json_path", type=_OUT, help="Write the result here.")
+@click.option("--md", "md_path", type=_OUT, help="Write the table here.")
+def operations(systems: list[str], json_path: Path | None, md_path: Path | None) -> None:
+    """Score what systems derive: facts found, guesses believed, changes followed."""
+    from memspan.bench.operations import markdown, measure
+
+    result = measure(systems, _command())
     _write(json_path, result)
     tables = markdown(result)
     if md_path:
