@@ -131,7 +131,7 @@ def _row(draw, one, system):
     return row | {
         "metrics": metrics,
         "halves": {
-            half: {name: mean["mean"] + step for name, mean in metrics.items()}
+            half: {name: min(1.0, max(0.0, mean["mean"] + step)) for name, mean in metrics.items()}
             for half, step in (("dev", 0.01), ("test", -0.01))
         },
         "by_category": {

@@ -31,7 +31,7 @@ HUES = {
     "memspan": ("blue", "sky", "navy"),
     "peer": ("vermilion", "green", "magenta", "mustard", "violet"),
     "baseline": ("ash", "coal", "mist"),
-    "control": ("mist",),
+    "control": ("mist", "ash"),
     "ablation": ("sky", "navy", "blue"),
 }
 

@@ -66,7 +66,7 @@ function matrixCell(set, system, best) {
   const top = best !== null && ranked(set, system) && mean.mean.toFixed(3) === best.toFixed(3);
   return {
     class: `heat${top ? " best" : ""}`, tabindex: "-1", "data-status": row.status,
-    vars: { "--v": lowIsGood(figure) ? 1 - mean.mean : mean.mean },
+    vars: { "--v": Math.min(1, Math.max(0, lowIsGood(figure) ? 1 - mean.mean : mean.mean)) },
     kids: [h(top ? "b" : "span", {}, share(mean.mean), top && h("span", { class: "unseen" }, " best")),
       STATE.intervals && h("small", {}, none(mean.low) ? "one cluster" : `${share(mean.low)}–${share(mean.high)}`),
       row.status !== "done" && h("small", { class: "stop" }, `${row.status} ${row.cases}/${row.of_cases}`)],
