@@ -1,12 +1,15 @@
 """Cards: one for every data set, complete, and true where it can be checked."""
 
+import json
 import re
 from dataclasses import fields
 
 import pytest
+from click.testing import CliRunner
 
 from memspan.bench import cards, datasets
 from memspan.core.errors import UnknownMethod
+from memspan.doors.cli.bench import bench
 
 SETS = {one.name: one for sets in datasets.known().values() for one in sets}
 MAY_BE_EMPTY = {"traps", "similar", "sha256"}
@@ -60,3 +63,16 @@ def test_an_unknown_card_says_what_is_meant():
     """As everywhere."""
     with pytest.raises(UnknownMethod, match="Did you mean 'locomo'"):
         cards.card("lokomo")
+
+
+def test_the_command_shows_one_card_or_lists_all():
+    """Markdown or JSON."""
+    runner = CliRunner()
+    listed = runner.invoke(bench, ["cards"])
+    assert all(name in listed.output for name in cards.names())
+    shown = runner.invoke(bench, ["cards", "locomo"])
+    assert shown.output.rstrip("\n") == cards.page(cards.card("locomo")).rstrip("\n")
+    assert "observation" in shown.output
+    as_json = json.loads(runner.invoke(bench, ["cards", "locomo", "--json"]).output)
+    assert as_json["sha256"] == cards.known_hashes("locomo")
+    assert {one["name"] for one in json.loads(runner.invoke(bench, ["cards", "--json"]).output)} == set(cards.names())
