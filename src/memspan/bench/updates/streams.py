@@ -9,7 +9,7 @@ Ours differs: one edge a question, no chains. These are stand-ins and give no sc
 """
 
 import random
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from memspan.core.tokens import estimate
@@ -29,6 +29,9 @@ a e i o u an el in or us ia eth ond ash
 """
 RELATIONS = tuple(" ".join(name.split()) for name in _RELATIONS.split(","))
 _FIRST, _THEN = (line.split() for line in _SYLLABLES.strip().splitlines())
+
+Edge = tuple[str, str]
+"""(relation, subject)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,42 @@ def key_stream(keys: int, updates: int, seed: int, looks_back: int = 5) -> Strea
     return Stream(f"pi-llm-syn, {keys} keys", told, asked)
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Numbered facts in order, and what was said of each edge.
+
+    versions: (relation, subject) -> (at [s], object, id of the turn), oldest first
+    """
+
+    told: Sequence[Told]
+    versions: Mapping[Edge, Sequence[tuple[float, str, str]]]
+
+
+def numbered_facts(tokens: int, draw: random.Random, chained: float = 0.0) -> Facts:
+    """Numbered facts up to a size, 30 % stated again with another object; the larger number holds.
+
+    tokens: how many at least [tokens];  chained: share of the facts whose object is a subject of others [0..1]
+    """
+    told: list[Told] = []
+    versions: dict[Edge, list[tuple[float, str, str]]] = {}
+    size, subjects = 0, [_name(draw) for _ in range(max(8, tokens // 60))]
+    while size < tokens:
+        if versions and draw.random() < RESTATED / (1 + RESTATED):
+            edge = draw.choice(list(versions))
+        else:
+            edge = _new_edge(draw, subjects, versions)
+        said, number = versions.setdefault(edge, []), len(told)
+        if chained and draw.random() < chained:
+            value = draw.choice([name for name in subjects if name != edge[1] and name != (said or [("", "")])[-1][1]])
+        else:
+            value = _other(draw, said, capital=True)
+        turn = Told(f"t{number}", f"{number}. The {edge[0]} of {edge[1]} is {value}.", START + STEP_S * number)
+        said.append((turn.at, value, turn.id))
+        told.append(turn)
+        size += estimate(turn.text)
+    return Facts(told, versions)
+
+
 def fact_stream(tokens: int, seed: int, questions: int = 200) -> Stream:
     """Numbered facts up to a size, 30 % stated again with another object; asked for one edge each.
 
@@ -96,29 +135,17 @@ def fact_stream(tokens: int, seed: int, questions: int = 200) -> Stream:
     '0. The director of Rosia Braor is Norusul.'
     """
     draw = random.Random(seed)  # noqa: S311
-    told: list[Told] = []
-    versions: dict[tuple[str, str], list[tuple[float, str, str]]] = {}
-    size, subjects = 0, [_name(draw) for _ in range(max(8, tokens // 60))]
-    while size < tokens:
-        if versions and draw.random() < RESTATED / (1 + RESTATED):
-            edge = draw.choice(list(versions))
-        else:
-            edge = _new_edge(draw, subjects, versions)
-        value, number = _other(draw, versions.setdefault(edge, []), capital=True), len(told)
-        turn = Told(f"t{number}", f"{number}. The {edge[0]} of {edge[1]} is {value}.", START + STEP_S * number)
-        versions[edge].append((turn.at, value, turn.id))
-        told.append(turn)
-        size += estimate(turn.text)
-    chosen = draw.sample(sorted(versions), min(questions, len(versions)))
+    facts = numbered_facts(tokens, draw)
+    chosen = draw.sample(sorted(facts.versions), min(questions, len(facts.versions)))
     asked = [
         one
         for edge in chosen
-        for one in _asked(f"What is the {edge[0]} of {edge[1]}?", versions[edge], draw, looks_back=2)
+        for one in _asked(f"What is the {edge[0]} of {edge[1]}?", facts.versions[edge], draw, looks_back=2)
     ]
-    return Stream(f"fact-consolidation-syn, {round(tokens / 1000)}k tokens", told, asked)
+    return Stream(f"fact-consolidation-syn, {round(tokens / 1000)}k tokens", facts.told, asked)
 
 
-def _new_edge(draw: random.Random, subjects: Sequence[str], taken: Container[tuple[str, str]]) -> tuple[str, str]:
+def _new_edge(draw: random.Random, subjects: Sequence[str], taken: Container[Edge]) -> Edge:
     while True:
         edge = (draw.choice(RELATIONS), draw.choice(subjects))
         if edge not in taken:
