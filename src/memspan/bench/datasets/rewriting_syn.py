@@ -17,10 +17,10 @@ from random import Random
 from memspan.bench.cases import Case, DataSet, Found, Question, Unit
 from memspan.bench.datasets._ladders import draws, material
 
-MAZES = 2
-CORRIDORS = 20
-WORLDS = 2
-EVENTS = 15
+MAZES = 4
+CORRIDORS = 12
+WORLDS = 4
+EVENTS = 8
 FIXED = 5
 COLOURS = ("red", "blue", "green", "yellow")
 CELLS = tuple(f"{column}{row}" for column in "ABCDEF" for row in range(1, 7))
@@ -77,7 +77,6 @@ class _Log:
                 gold=frozenset(gold),
                 visible=len(self.units),
                 category=category,
-                cluster=f"q{len(self.questions)}",
                 at=_START + len(self.units) * _STEP,
                 answers=(answer,),
                 stale=frozenset(stale),

@@ -172,7 +172,7 @@ def _case(size: int, number: int, tasks: Mapping[str, int]) -> Case:
     rest = iter(lines)
     units = numbered(texts[place] if place in texts else next(rest) for place in range(len(lines) + len(order)))
     questions = [_question(n, probe, writer, at, len(units)) for n, probe in enumerate(writer.probes)]
-    return Case(f"{name}-{size}-{number}", units, questions, size, f"{name}-{number}")
+    return Case(f"{name}-{size}-{number}", units, questions, size)
 
 
 def _noise(tokens: int, draw: Random) -> list[str]:
