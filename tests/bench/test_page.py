@@ -107,7 +107,7 @@ def test_no_two_systems_of_a_kind_look_alike(kind):
     assert looks([{"name": "x", "kind": other} for other in KINDS if other != kind] + ten)["3"] == found["3"]
 
 
-PAIR = {"metric": "R@10", "difference": 0.1, "clusters": 10, "p_holm": 0.01}
+PAIR = {"metric": "R@10", "difference": 0.1, "clusters": 10, "p": 0.002, "p_holm": 0.01}
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,8 @@ PAIR = {"metric": "R@10", "difference": 0.1, "clusters": 10, "p_holm": 0.01}
         ({"metric": "negative"}, "worse"),
         ({"p_holm": 0.05}, "no difference shown"),
         ({"clusters": 5}, "not testable"),
+        ({"clusters": 7, "p": 2 / 2**7, "p_holm": 7 * 2 / 2**7}, "not testable"),
+        ({"clusters": 7, "p": 2 / 2**7, "p_holm": 2 * 2 / 2**7}, "better"),
         ({"p_holm": None}, "not testable"),
         ({"difference": 0.0}, "no difference shown"),
     ],

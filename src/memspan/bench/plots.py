@@ -262,7 +262,8 @@ def _key(name: str, look: Look) -> Line2D:
 
 def _legend(figure: Figure, keys: Sequence[Line2D]) -> None:
     columns = max(2, min(len(keys), int(figure.get_figwidth() / 1.4)))
-    figure.legend(handles=keys, loc="lower center", ncols=columns, frameon=False, borderaxespad=0.2)
+    below = (0.5, 0.62 / figure.get_figheight())
+    figure.legend(handles=keys, loc="upper center", bbox_to_anchor=below, ncols=columns, frameon=False)
 
 
 # ---- differences -----------------------------------------------------------------------------------------------------
@@ -273,7 +274,7 @@ def _forest(result: Result, ours: str) -> Figure:
     pairs = [one for one in result["compared"] if one["ours"] == ours and one["metric"] == headline[one["set"]]]
     others = list(dict.fromkeys(one["other"] for one in pairs))
     sets = list(dict.fromkeys(one["set"] for one in pairs))
-    figure, grid = _canvas(len(others), 1, (1.5, max(0.6, 0.21 * len(sets))))
+    figure, grid = _canvas(len(others), 1, (max(1.5, 6 / len(others)), max(0.6, 0.21 * len(sets))))
     figure.subplots_adjust(left=1.9 / figure.get_figwidth())
     reach = 110 * max(abs(pair[name] or 0) for pair in pairs for name in ("difference", "low", "high"))
     for axes, other in zip(grid, others, strict=True):

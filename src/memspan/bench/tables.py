@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from memspan.bench.machine import line
-from memspan.bench.verdicts import LEVEL, TESTABLE_FROM, WORDS, lower_is_better, verdict
+from memspan.bench.verdicts import LEVEL, WORDS, lower_is_better, verdict
 from memspan.core.errors import UsageError
 
 SCHEMA = "memspan.bench.run/2"
@@ -210,7 +210,8 @@ def _compared(result: Result) -> str:
     said = (
         "Paired on the same questions; a difference counts as shown where p, adjusted for all planned comparisons "
         f'(Holm), is under {_short(LEVEL)}. No difference shown is not the same as equal: "could show" is the smallest '
-        f"difference that so many clusters would have. Not testable: fewer than {TESTABLE_FROM} clusters."
+        "difference that so many clusters would have. Not testable: of so few clusters that even all pointing one way "
+        "would not pass that adjustment; the interval stands."
     )
     headline = {one["set"]: one["headline"] for one in result["sets"]}
     first = [pair for pair in pairs if pair["metric"] == headline[pair["set"]]]

@@ -5,8 +5,6 @@ from typing import Any
 
 LEVEL = 0.05
 """The p, adjusted for all planned comparisons, has to be under this."""
-TESTABLE_FROM = 6
-"""Clusters: of fewer, even all pointing one way is not rare enough by chance (2 / 2^5 = .0625)."""
 BETTER, SAME, WORSE, UNTESTABLE = "better", "no difference shown", "worse", "not testable"
 WORDS = (BETTER, SAME, WORSE, UNTESTABLE)
 
@@ -14,12 +12,16 @@ WORDS = (BETTER, SAME, WORSE, UNTESTABLE)
 def verdict(pair: Mapping[str, Any]) -> str:
     """What may be said of ours against the other; pair: an entry of "compared"; Any: read back from JSON
 
-    >>> verdict({"metric": "R@10", "difference": 0.04, "clusters": 10, "p_holm": 0.01})
+    Not testable where even all clusters pointing one way, p = 2 / 2^clusters, would not pass the adjustment.
+
+    >>> verdict({"metric": "R@10", "difference": 0.04, "clusters": 10, "p": 0.002, "p_holm": 0.01})
     'better'
-    >>> verdict({"metric": "stale", "difference": 0.04, "clusters": 10, "p_holm": 0.01})
-    'worse'
+    >>> verdict({"metric": "R@10", "difference": 0.17, "clusters": 7, "p": 0.016, "p_holm": 0.11})
+    'not testable'
     """
-    if pair.get("p_holm") is None or pair["clusters"] < TESTABLE_FROM:
+    if not pair.get("p") or pair.get("p_holm") is None:
+        return UNTESTABLE
+    if 2.0 ** (1 - pair["clusters"]) * pair["p_holm"] / pair["p"] >= LEVEL:
         return UNTESTABLE
     if pair["p_holm"] >= LEVEL or not pair["difference"]:
         return SAME

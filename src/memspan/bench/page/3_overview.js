@@ -97,14 +97,15 @@ function families() {
   const count = (one) => (Array.isArray(one.families) ? one.families.length : one.families);
   const metric = STATE.metric === "T1000" ? "T1000" : "headline";
   const rows = (DATA.macro || []).filter((one) => count(one) && one[metric] && named(one.system) && STATE.kinds.has(named(one.system).kind))
-    .sort((a, b) => (count(b) === b.of) - (count(a) === a.of) || b[metric].mean - a[metric].mean);
+    .sort((a, b) => count(b) - count(a) || b[metric].mean - a[metric].mean);
   if (!rows.length) return null;
+  const most = Math.max(...rows.map(count));
   const columns = [
     { label: "system", text: true, get: (one) => one.system, cell: (one) => [swatch(one.system), " ", one.system] },
     { label: "mean", get: (one) => one[metric].mean, cell: (one) => share(one[metric].mean) },
     { label: "95 % interval", get: (one) => one[metric].low, cell: (one) => range(one[metric]) },
     { label: "0 to 1", get: (one) => one[metric].mean, cell: (one) => ({ class: "bar", kids: [interval(one[metric], [0, 1], colour(one.system), 340)] }) },
-    { label: "families", get: count, cell: (one) => ({ class: count(one) < one.of ? "stop" : "", kids: [`${count(one)} of ${one.of}`] }) },
+    { label: "families", get: count, cell: (one) => ({ class: count(one) < most ? "stop" : "", kids: [`${count(one)} of ${one.of}`] }) },
   ];
   return h("div", {}, h("h3", {}, `Mean over families: ${metric}`),
     h("p", { class: "lead" }, "Each family weighs the same. Means over fewer families stand below and do not compare."),

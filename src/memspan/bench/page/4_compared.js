@@ -24,7 +24,7 @@ function compared() {
   const selects = [...form.querySelectorAll("select")];
   draw();
   return fill(section, {}, [h("p", { class: "lead" }, "Paired on the same questions. A difference counts as shown where p, adjusted for all planned comparisons (Holm), is under .05; "
-    + "no difference shown is not the same as equal: see the smallest difference this many clusters could have shown. Not testable: fewer than six clusters, where even all of them pointing one way is no rare chance."), form, tally, pairs]);
+    + "no difference shown is not the same as equal: see the smallest difference this many clusters could have shown. Not testable: of so few clusters that even all pointing one way would not pass that adjustment; the interval stands."), form, tally, pairs]);
 }
 
 function tallied(pick) {
