@@ -145,6 +145,8 @@ def test_one_question_is_one_search(make):
     counts.append(len(peer.recall(Ask("count", at=1.0), 9)))
     peer.remember([Turn("e", id="u9")])
     assert [*counts, len(peer.recall(Ask("count", at=1.0), 9))] == [1, 1, 2, 3]
+    deeper = [len(peer.recall(Ask("count", at=1.0), 101)), len(peer.pack(Ask("count", at=1.0), 2000).ranked)]
+    assert [*deeper, len(peer.pack(Ask("count", at=1.0), 1000).ranked)] == [4, 4, 3]
 
 
 def test_a_process_serves_many_cases(make):

@@ -12,6 +12,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory, TemporaryFile
@@ -30,11 +31,15 @@ from memspan.core.errors import MissingExtra, PeerFailed
 from memspan.core.records import Turn
 from memspan.core.tokens import estimate
 
-DEPTH = 300
-"""How many turns a peer is asked for, once a question: what ranks and packs at any budget is cut from that."""
+LEVEL = 100
+"""A peer is asked for this many turns, or a multiple where more are wanted; what is cut from it is one search."""
+TOKENS_A_TURN = 10
+"""So 100 turns fill a context of 1,000 tokens, the one that is timed: few turns cost less than that."""
 BATCH = 64
 """Turns of one request, so that the limit of a call does not depend on the size of a case."""
 LONGEST_LINE = 1 << 26
+START_S = 300.0
+"""For a start with nothing compiled yet, on a slow disk."""
 
 # nothing is told to anybody, one thread does the work, and nothing of the user's environment comes in
 _QUIET = (
@@ -161,6 +166,18 @@ def command(peer: Pin, folder: Path) -> list[str]:
     return [str(python_of(folder)), "-I", str(serve.__file__), str(peer.adapter), *names]
 
 
+def try_out(peer: Pin, folder: Path) -> dict[str, str]:
+    """Start it once and open a store; the versions that run. Raises PeerFailed where it cannot."""
+    child = Child(peer.name, command(peer, folder))
+    try:
+        with TemporaryDirectory(prefix="memspan-peer-") as store:
+            opened: dict[str, str] = child.ask({"op": "open", "folder": store}, START_S)
+            child.ask({"op": "close"}, START_S)
+            return opened
+    finally:
+        child.kill()
+
+
 def _child(name: str) -> Child:
     """The process of that peer, started where it does not run. Raises MissingExtra where it is not installed."""
     child = _running.get(name)
@@ -192,7 +209,7 @@ class Peer:
         self._left = self._limits.case_s
         self._costs: dict[str, int] = {}
         self._asked: Ask | None = None
-        self._ranking: list[str] = []
+        self._found: dict[int, list[str]] = {}
         self._child = _child(self.name)
         self._versions: dict[str, str] = self._ask("open", folder=str(folder))
 
@@ -207,11 +224,11 @@ class Peer:
 
     def recall(self, ask: Ask, k: int) -> list[str]:
         """Its ranking."""
-        return self._ranked(ask)[:k]
+        return self._ranked(ask, k)[:k]
 
     def pack(self, ask: Ask, tokens: int) -> Packed:
         """Its ranking, packed by our rule."""
-        return fill(((one, self._costs[one]) for one in self._ranked(ask)), tokens)
+        return fill(((one, self._costs[one]) for one in self._ranked(ask, tokens // TOKENS_A_TURN)), tokens)
 
     def elsewhere(self, ask: Ask) -> list[str]:
         """In another scope of the same store, where it has scopes."""
@@ -235,13 +252,17 @@ class Peer:
             with suppress(PeerFailed):
                 self._ask("close")
 
-    def _ranked(self, ask: Ask) -> list[str]:
+    def _ranked(self, ask: Ask, k: int) -> list[str]:
+        """At least k ids, where it finds so many; asked once for each level."""
         if ask != self._asked:
-            found = dict.fromkeys(self._ask("recall", [ask.text], k=DEPTH))
+            self._asked, self._found = ask, {}
+        level = LEVEL * max(1, ceil(k / LEVEL))
+        if level not in self._found:
+            found = list(dict.fromkeys(self._ask("recall", [ask.text], k=level)))
             if strange := [one for one in found if one not in self._costs]:
                 raise PeerFailed(self.name, f"found {strange[0]!r}, which it was never given")
-            self._asked, self._ranking = ask, list(found)
-        return self._ranking
+            self._found[level] = found
+        return self._found[level]
 
     def _ask(self, op: str, texts: Sequence[str] | None = None, **more: Any) -> Any:  # Any: what JSON can hold
         request = {"op": op, **more}

@@ -4,12 +4,13 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import time
+from typing import Any
 
 from memspan.bench.peers.pins import Pin
 from memspan.core.errors import PeerFailed
@@ -64,6 +65,24 @@ def look(pin: Pin, root: Path, *, weigh: bool = False) -> Found:
     return Found(pin, folder, why, packages, _size(folder) if weigh else 0)
 
 
+def table(found: Sequence[Found]) -> str:
+    """What is there and what is not, for reading."""
+    rows = [("peer", "wanted", "here", "licence", "")]
+    for one in found:
+        here = one.why or f"yes, {one.size / 1e6:,.0f} MB"
+        rows.append((one.pin.name, one.pin.title.rpartition(" ")[2], here, one.pin.licence, one.pin.shape))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)] + [0]
+    lines = ("  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(lines) + "\n"
+
+
+def fields(found: Found) -> dict[str, Any]:  # Any: what JSON can hold
+    """The same for programs."""
+    told = {name: getattr(found.pin, name) for name in ("name", "licence", "shape")}
+    more = {"present": not found.why, "why": found.why, "folder": str(found.folder), "bytes": found.size}
+    return told | {"wanted": list(found.pin.packages), "packages": dict(found.packages)} | more
+
+
 def _size(folder: Path) -> int:
     return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
 
@@ -92,6 +111,19 @@ def install(pin: Pin, root: Path, say: Say, check: Check) -> bool:
         (folder / MARKER).write_text(json.dumps(marker, indent=1), encoding="utf-8")
         _take_place(folder, root / pin.name, Path(scratch))
     return True
+
+
+def install_all(pins: Sequence[Pin], root: Path, say: Say, check: Check) -> PeerFailed | None:
+    """Make what is missing; one that fails does not hold up the others, and is given back."""
+    failed: list[PeerFailed] = []
+    for pin in pins:
+        try:
+            install(pin, root, say, check)
+        except PeerFailed as why:
+            failed.append(why)
+    if len(failed) < 2:
+        return failed[0] if failed else None
+    return PeerFailed(", ".join(one.peer for one in failed), "; ".join(one.why for one in failed))
 
 
 def _sweep(root: Path) -> None:

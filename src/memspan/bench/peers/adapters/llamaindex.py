@@ -32,7 +32,7 @@ class LlamaIndex:
         self._folder = f"{folder}/llamaindex"
         self._nodes: list[Any] = []
         self._index = VectorStoreIndex([], embed_model=Given())
-        self._retrievers: list[Any] = []
+        self._words: Any = None
 
     def remember(self, ids: list[str], texts: list[str]) -> None:
         """One insert for all of them."""
@@ -41,17 +41,22 @@ class LlamaIndex:
         nodes = [TextNode(text=text, id_=name) for name, text in zip(ids, texts, strict=True)]
         self._index.insert_nodes(nodes)
         self._nodes += nodes
-        self._retrievers = []
+        self._words = None
 
     def recall(self, text: str, k: int) -> list[str]:
         """By the sum of reciprocal ranks."""
         from llama_index.core.llms import MockLLM
         from llama_index.core.retrievers import QueryFusionRetriever
+        from llama_index.retrievers.bm25 import BM25Retriever
 
         if not self._nodes:
             return []
+        most = min(k, len(self._nodes))
+        if self._words is None:
+            self._words = BM25Retriever.from_defaults(nodes=self._nodes, similarity_top_k=most)
+        self._words.similarity_top_k = most
         fused = QueryFusionRetriever(
-            self._arms(min(k, len(self._nodes))),
+            [self._index.as_retriever(similarity_top_k=most), self._words],
             llm=MockLLM(),
             num_queries=1,
             similarity_top_k=k,
@@ -59,14 +64,6 @@ class LlamaIndex:
             use_async=False,
         )
         return [found.node.node_id for found in fused.retrieve(text)]
-
-    def _arms(self, k: int) -> list[Any]:
-        from llama_index.retrievers.bm25 import BM25Retriever
-
-        if not self._retrievers:
-            words = BM25Retriever.from_defaults(nodes=self._nodes, similarity_top_k=k)
-            self._retrievers = [self._index.as_retriever(similarity_top_k=k), words]
-        return self._retrievers
 
     def elsewhere(self, text: str) -> list[str]:
         """Nothing: it has one scope."""
