@@ -20,9 +20,14 @@ def draws(*name: object) -> Random:
     return Random("/".join(map(str, name)))  # noqa: S311  a reproducible world, no secret
 
 
+def small_talk(draw: Random) -> tuple[str, str]:
+    """What somebody says about nothing in particular, hardly ever the same twice, and a reply."""
+    drawn = draw.sample(_talk(), draw.randint(1, 3))
+    return " ".join(said for said, _ in drawn), drawn[-1][1]
+
+
 @cache
-def small_talk() -> Sequence[tuple[str, str]]:
-    """What somebody says about nothing in particular, and a reply."""
+def _talk() -> Sequence[tuple[str, str]]:
     found = json.loads((files(__package__) / "standing-syn.json").read_text("utf-8"))
     return [(said, reply) for said, reply in found["talk"]]
 

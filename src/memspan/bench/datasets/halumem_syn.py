@@ -125,7 +125,7 @@ def _told(log: Log, planned: Sequence[_Planned], user: str, draw: Random) -> lis
         draw.shuffle(moments)
         at, name = START + session * DAY_S, f"s{session}"
         for one in moments:
-            remark, reply = draw.choice(small_talk())
+            remark, reply = small_talk(draw)
             reply = draw.choice(_REPLIES) if one else reply
             mine = one is not None and not one.guessed
             text = f"{one.text}." if one else ""

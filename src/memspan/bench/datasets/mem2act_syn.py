@@ -128,7 +128,7 @@ def _told(log: Log, habits: Sequence[Habit], people: Sequence[str], draw: Random
         draw.shuffle(moments)
         at, name = START + session * DAY_S, f"s{session}"
         for habit in moments:
-            remark, reply = draw.choice(small_talk())
+            remark, reply = small_talk(draw)
             speaker = habit.speaker if habit else draw.choice(people)
             id = log.say(habit.spoken if habit else remark, at, speaker=speaker, session=name)
             if habit:

@@ -10,8 +10,8 @@ the tracker has them. What holds is what the field's most authoritative source s
 chat.
 Questions: the value now; the value at an earlier moment (`as_of`); who made the last change; the value where chat or a
 commit says otherwise since; the value of a ticket that is named by what it is about. Gold: the event that established
-it, and for a ticket named by what it is about the event that says which one that is. Stale: other values of the field
-from the same source. Negatives: what lesser sources claim otherwise.
+it, and for a ticket named by what it is about the event that says which one that is. Stale: events of the field, from
+the same source, that answer otherwise. Negatives: what lesser sources claim otherwise.
 """
 
 import re
@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
+from operator import attrgetter
 from random import Random
 
 from memspan.bench.cases import Case, DataSet, Found, Question
@@ -210,7 +211,7 @@ def _claim(project: Project, ticket: str, at: float) -> None:
 
 def _talk(project: Project, ticket: str, at: float) -> None:
     """Chat about nothing."""
-    remark, _ = project.draw.choice(small_talk())
+    remark, _ = small_talk(project.draw)
     project.say(remark, at, project.draw.choice(_PEOPLE))
 
 
@@ -278,6 +279,7 @@ def _question(project: Project, pair: tuple[str, str], category: str, as_of: flo
         text = f"Who changed the {name} of {ticket} last?"
     elif as_of is not None:
         text = f"{text[:-1].replace(' is ', ' was ', 1)} at {on_day(as_of)}?"
+    said_of = attrgetter("by" if category == "who" else "value")
     gold = {last.id} | ({opened} if category == "by what it is about" and name != "customer" else set())
     return Question(
         id="",
@@ -287,8 +289,8 @@ def _question(project: Project, pair: tuple[str, str], category: str, as_of: flo
         category=category,
         cluster=ticket,
         as_of=as_of,
-        answers=(last.by if category == "who" else last.value,),
-        stale=frozenset(one.id for one in project.said(ticket, name) if one.value != last.value),
+        answers=(said_of(last),),
+        stale=frozenset(one.id for one in project.said(ticket, name) if said_of(one) != said_of(last)),
         negatives=frozenset(one.id for one in project.said(ticket, name, holds=False) if one.value != last.value),
         reads=_reads(ticket, name, about, who=category == "who"),
     )
