@@ -16,7 +16,7 @@ from memspan.core.tokens import estimate
 PINNED = {
     "evermem-syn-1k": "f470440c9e237afa",
     "convomem-syn": "0f8c76c943244ecd",
-    "rewriting-syn": "4c13116ecf1f890a",
+    "rewriting-syn": "9fa168996551e47c",
     "sort-syn": "02966e6fc63391e3",
     "ruler-syn-needles": "0d36b6a28204d921",
     "ruler-syn-chain": "09050016ea47aa97",

@@ -49,6 +49,15 @@ def wordings(day: date) -> tuple[str, str, str, str]:
     )
 
 
+def with_article(thing: str) -> str:
+    """With its article.
+
+    >>> with_article("amber brooch")
+    'an amber brooch'
+    """
+    return f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}"
+
+
 def numbered(texts: Iterable[str]) -> list[Unit]:
     """Units that are nothing but text, with their positions as ids."""
     return [Unit(f"u{place}", text) for place, text in enumerate(texts)]

@@ -15,7 +15,7 @@ from itertools import permutations
 from random import Random
 
 from memspan.bench.cases import Case, DataSet, Found, Question, Unit
-from memspan.bench.datasets._ladders import draws, material
+from memspan.bench.datasets._ladders import draws, material, with_article
 
 MAZES = 4
 CORRIDORS = 12
@@ -27,10 +27,10 @@ CELLS = tuple(f"{column}{row}" for column in "ABCDEF" for row in range(1, 7))
 _START, _STEP = 1_735_812_000.0, 60.0
 
 _CUES = (
-    "Next to a {mark} a lamp lights up: turn {way} at the next junction.",
-    "Above a {mark} somebody has chalked: turn {way} at the next junction.",
-    "A voice from behind a {mark} says: turn {way} at the next junction.",
-    "The floor before a {mark} shows an arrow: turn {way} at the next junction.",
+    "Next to {mark} a lamp lights up: turn {way} at the next junction.",
+    "Above {mark} somebody has chalked: turn {way} at the next junction.",
+    "A voice from behind {mark} says: turn {way} at the next junction.",
+    "The floor before {mark} shows an arrow: turn {way} at the next junction.",
 )
 _WALK = (
     "I walk on; the corridor is {look}.",
@@ -92,7 +92,7 @@ def maze(number: int, *, fixed: bool) -> Case:
     cues: list[str] = []
     for mark in draw.sample(material("objects"), CORRIDORS):
         way = draw.choice(("left", "right"))
-        cues.append(log.write(draw.choice(_CUES).format(mark=mark, way=way)))
+        cues.append(log.write(draw.choice(_CUES).format(mark=with_article(mark), way=way)))
         for _ in range(FIXED if fixed else draw.randint(1, 2 * FIXED - 1)):
             log.write(draw.choice(_WALK).format(look=draw.choice(_LOOKS)))
         text = "I stand at a junction. Which way do I turn?"

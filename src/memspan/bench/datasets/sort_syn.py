@@ -17,7 +17,7 @@ from itertools import pairwise
 from random import Random
 
 from memspan.bench.cases import Case, DataSet, Found, Question, Unit
-from memspan.bench.datasets._ladders import draws, material
+from memspan.bench.datasets._ladders import draws, material, with_article
 
 STORIES = 3
 SCENES = 400
@@ -80,7 +80,7 @@ class Scene:
 
     def told(self, draw: Random, people: Sequence[str]) -> str:
         """The paragraph of the story."""
-        deed = _DEEDS[self.deed][0].format(a=self.who, o=_one(self.thing), p=self.place)
+        deed = _DEEDS[self.deed][0].format(a=self.who, o=with_article(self.thing), p=self.place)
         after = " ".join(draw.sample(_AFTER, 2)).format(b=draw.choice([one for one in people if one != self.who]))
         return f"{deed}. {after}"
 
@@ -90,14 +90,10 @@ class Scene:
         >>> Scene(3, "Mira", "amber brooch", "Sund").retold("deed thing")
         'somebody came upon an amber brooch lying on the sand at a certain place'
         """
-        thing = _one(self.thing) if "thing" in hint else "something"
+        thing = with_article(self.thing) if "thing" in hint else "something"
         return (
             f"somebody {_DEEDS[self.deed][1].format(o=thing, p=self.place if 'place' in hint else 'a certain place')}"
         )
-
-
-def _one(thing: str) -> str:
-    return f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}"
 
 
 def retellings(told: Sequence[Scene], draw: Random) -> list[str]:
