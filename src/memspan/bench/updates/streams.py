@@ -117,7 +117,8 @@ def numbered_facts(tokens: int, draw: random.Random, chained: float = 0.0) -> Fa
             edge = _new_edge(draw, subjects, versions)
         said, number = versions.setdefault(edge, []), len(told)
         if chained and draw.random() < chained:
-            value = draw.choice([name for name in subjects if name != edge[1] and name != (said or [("", "")])[-1][1]])
+            taken = {edge[1], *(value for _, value, _ in said[-1:])}
+            value = draw.choice([name for name in subjects if name not in taken])
         else:
             value = _other(draw, said, capital=True)
         turn = Told(f"t{number}", f"{number}. The {edge[0]} of {edge[1]} is {value}.", START + STEP_S * number)
