@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from memspan.doors.cli._show import Bar
+from memspan.doors.cli.bench_mine import mine
 
 _OUT = click.Path(dir_okay=False, path_type=Path)
 
@@ -42,6 +43,9 @@ def _write(path: Path | None, result: dict[str, Any]) -> None:
 @click.group(short_help="Measure recall on labelled data, and speed.")
 def bench() -> None:
     """Measure quality on labelled data, and speed."""
+
+
+bench.add_command(mine)
 
 
 @bench.command()
