@@ -1,8 +1,16 @@
 // What the page carries, how to find things in it, and how to write them.
 const DATA = JSON.parse(document.getElementById("result").textContent);
 const { looks: LOOKS, verdicts: VERDICTS } = JSON.parse(document.getElementById("derived").textContent);
-const KIND_WORDS = { memspan: "memspan", baseline: "baselines", peer: "peers", control: "controls", ablation: "ablations" };
-const KINDS = ["memspan", "peer", "baseline", "control", "ablation"].filter((kind) => DATA.systems.some((one) => one.kind === kind));
+const KIND_WORDS = {
+  memspan: "memspan",
+  baseline: "baselines",
+  peer: "peers",
+  control: "controls",
+  ablation: "ablations",
+};
+const KINDS = ["memspan", "peer", "baseline", "control", "ablation"].filter((kind) =>
+  DATA.systems.some((one) => one.kind === kind),
+);
 const SYSTEMS = KINDS.flatMap((kind) => DATA.systems.filter((one) => one.kind === kind));
 const SETS = DATA.sets;
 const BUDGETS = ["T250", "T500", "T1000", "T2000"];
@@ -32,7 +40,12 @@ function metricsFound() {
   const found = new Set(DATA.results.flatMap((row) => Object.keys(row.metrics || {})));
   found.delete("tokens"); // no share; it stands with the costs
   const first = ["T1000", "R@10", "MRR", "nDCG@10", "EM", "F1", "stale", "negative"].filter((name) => found.has(name));
-  return { first, rest: [...found].filter((name) => !first.includes(name)).sort((a, b) => a.localeCompare(b, "en", { numeric: true })) };
+  return {
+    first,
+    rest: [...found]
+      .filter((name) => !first.includes(name))
+      .sort((a, b) => a.localeCompare(b, "en", { numeric: true })),
+  };
 }
 
 // ---- nodes -------------------------------------------------------------------------------------------------------
@@ -42,7 +55,8 @@ function fill(node, attributes, kids) {
   for (const [name, value] of Object.entries(attributes || {})) {
     if (value === undefined || value === null || value === false) continue;
     if (name === "on") for (const [event, act] of Object.entries(value)) node.addEventListener(event, act);
-    else if (name === "vars") for (const [name_, value_] of Object.entries(value)) node.style.setProperty(name_, value_);
+    else if (name === "vars")
+      for (const [name_, value_] of Object.entries(value)) node.style.setProperty(name_, value_);
     else node.setAttribute(name, value === true ? "" : value);
   }
   node.append(...kids.flat(Infinity).filter((kid) => kid !== null && kid !== undefined && kid !== false));
