@@ -200,3 +200,10 @@ def test_hostile_repetition_ends_at_once(piece):
     start = time.perf_counter()
     statement((piece * 400)[:MAX_CHARS], "Ann")
     assert time.perf_counter() - start < 0.2
+
+
+def test_a_line_of_a_log_is_no_key_with_a_value():
+    """What a ticket's line tells stands beside its other lines; a setting's line replaces the one before."""
+    told = ("PAY-86: due date changed from 2025-06-16 to 2025-06-25 by Bruno", "PAY-86: status open", "#412: merged")
+    assert [statement(text) for text in told] == [None, None, None]
+    assert statement("db.pool_size: 20") is not None and statement("MAX_RETRIES: 5") is not None
