@@ -133,7 +133,9 @@ def test_a_peer_ranks_and_our_rule_packs(make):
     packed = peer.pack(Ask("red sky"), 5)
     assert (packed.ranked, packed.standing, packed.tokens <= 5) == (("u2", "u0"), (), True)
     assert (peer.elsewhere(Ask("red")), peer.bytes_on_disk(), peer.versions()) == ([], 3, {})
-    assert peer.peak_rss() > 1_000_000
+    if Path("/proc/self/status").exists():
+        # a bare interpreter, whatever the process holds that started it
+        assert 1_000_000 < peer.peak_rss() < 40_000_000
     peer.close()
 
 

@@ -204,7 +204,6 @@ class Peer:
     title = ""
 
     def __init__(self, folder: Path) -> None:
-        self._vectors = vectors.shared()
         self._limits = _limits[0] if _limits else Limits()
         self._left = self._limits.case_s
         self._costs: dict[str, int] = {}
@@ -267,7 +266,7 @@ class Peer:
     def _ask(self, op: str, texts: Sequence[str] | None = None, **more: Any) -> Any:  # Any: what JSON can hold
         request = {"op": op, **more}
         if texts is not None:
-            rows = self._vectors.of(texts).astype("<f4").tobytes()
+            rows = vectors.shared().of(texts).astype("<f4").tobytes()
             request |= {"texts": list(texts), "vectors": b64encode(rows).decode()}
         limit = min(self._limits.call_s, self._left)
         start = perf_counter()
