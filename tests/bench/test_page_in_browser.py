@@ -4,7 +4,7 @@ import shutil
 from itertools import chain
 
 import pytest
-from tests.bench.fake_result import SYSTEMS, fake
+from tests.bench.fake_result import SYSTEMS, bare, fake
 
 from memspan.bench import page as report
 from memspan.bench.verdicts import verdict
@@ -232,3 +232,14 @@ def test_it_fits_a_phone_in_both_schemes(browser, file, scheme):
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}[scheme]
     context.close()
+
+
+def test_a_run_of_which_nothing_came_is_still_a_page(browser, tmp_path):
+    """No result, no comparison, no mean, no file: it says so instead of breaking."""
+    page, said = browser.new_page(), []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(report.write(bare({"locomo", "pi-syn"}), tmp_path / "bare.html").as_uri())
+    assert page.locator("#matrix tbody tr:not(.group)").count() == 2
+    assert "Nothing was compared" in page.locator("#compared").text_content()
+    assert said == []
+    page.close()

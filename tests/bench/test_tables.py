@@ -1,7 +1,7 @@
 """The tables of a run: every figure, its interval, what did not finish, in Markdown that holds together."""
 
 import pytest
-from tests.bench.fake_result import SYSTEMS, fake
+from tests.bench.fake_result import SYSTEMS, bare, fake
 
 from memspan.bench.tables import markdown, table
 from memspan.bench.verdicts import verdict
@@ -150,3 +150,10 @@ def test_an_older_result_is_refused():
 def test_a_table_lines_up():
     """Numbers to the right."""
     assert table(["a", "b"], [["x", "10"]]).splitlines() == ["| a |  b |", "|---|---:|", "| x | 10 |"]
+
+
+def test_a_run_of_which_nothing_came_still_has_tables():
+    """It says what was to run, and no more."""
+    text = markdown(bare({"locomo"}))
+    assert "### locomo" in text
+    assert "## Comparisons" not in text

@@ -113,12 +113,10 @@ function figures(set, rows, n) {
       label: "state",
       text: true,
       get: (one) => (one.row ? one.row.status : "not run"),
-      cell: (one) => ({ class: unfinished(one.row) ? "stop" : "", kids: [unfinished(one.row) || "done"] }),
-    },
-    {
-      label: "questions / clusters",
-      get: (one) => (one.row || {}).questions,
-      cell: (one) => (one.row ? `${whole(one.row.questions)} / ${whole(one.row.clusters)}` : "–"),
+      cell: (one) => ({
+        class: !one.row ? "absent" : unfinished(one.row) ? "stop" : "",
+        kids: [unfinished(one.row) || "done"],
+      }),
     },
     ...order.map((name) => ({
       label: name,
@@ -126,6 +124,11 @@ function figures(set, rows, n) {
       get: (one) => (meanOf((one.row || {}).metrics, name) || { mean: null }).mean,
       cell: (one) => ({ kids: withInterval(meanOf((one.row || {}).metrics, name)) }),
     })),
+    {
+      label: "questions / clusters",
+      get: (one) => (one.row || {}).questions,
+      cell: (one) => (one.row ? `${whole(one.row.questions)} / ${whole(one.row.clusters)}` : "–"),
+    },
   ];
   return part(
     "Figures, with 95 % intervals",
