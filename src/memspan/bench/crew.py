@@ -5,6 +5,7 @@ A stint that hangs is killed, one that crashes is reported, and neither stops th
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -12,6 +13,7 @@ from time import monotonic
 from typing import Literal
 
 from memspan.bench.runner import Job, Outcome, work
+from memspan.core.errors import PeerFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class _Seat:
 
     def send(self) -> None:
         self.sent = monotonic()
-        self.pipe.send(self.stint.jobs(self.place))
+        with suppress(BrokenPipeError):  # a worker that died before tells of itself when it is listened to
+            self.pipe.send(self.stint.jobs(self.place))
 
     @property
     def deadline(self) -> float:
@@ -78,7 +81,7 @@ class _Seat:
 
 
 def serve(pipe: Connection, prepare: Callable[[], None] | None) -> None:
-    """What a worker does: jobs in, outcomes out, until the pipe closes. An exception goes out as its text."""
+    """What a worker does: jobs in, outcomes out, until the pipe closes. An exception goes out as a status and its text."""
     if prepare:
         prepare()
     while True:
@@ -90,8 +93,10 @@ def serve(pipe: Connection, prepare: Callable[[], None] | None) -> None:
             pipe.send(work(job))
         except KeyboardInterrupt:
             return
+        except PeerFailed as why:
+            pipe.send(("cut" if why.late else "failed", str(why)))
         except Exception as why:  # noqa: BLE001  whatever a measured system raises is its row's status
-            pipe.send(f"{type(why).__name__}: {why}")
+            pipe.send(("failed", f"{type(why).__name__}: {why}"))
 
 
 def run(stints: Sequence[Stint], processes: int) -> Iterator[Done | Stopped]:
@@ -144,7 +149,7 @@ def _news(seat: _Seat) -> Done | Stopped:
         return Stopped(seat.stint, "failed", f"its process ended with code {seat.process.exitcode}")
     if isinstance(said, Outcome):
         return Done(seat.stint, seat.place, said)
-    return Stopped(seat.stint, "failed", said)
+    return Stopped(seat.stint, *said)
 
 
 def _late(seat: _Seat) -> Stopped | None:

@@ -13,7 +13,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import memspan
 from memspan.bench.runner import Job, Outcome, Reply
 from memspan.bench.systems import Packed
 
@@ -24,7 +23,7 @@ _CODE = ("core", "text", "bench/systems", "bench/peers", "bench/runner.py", "ben
 @lru_cache
 def code() -> str:
     """A fingerprint of what decides an outcome: engine, systems, runner."""
-    root = Path(memspan.__file__).parent
+    root = Path(__file__).parent.parent
     digest = sha256()
     for part in _CODE:
         paths = sorted((root / part).rglob("*")) if (root / part).is_dir() else [root / part]

@@ -27,6 +27,7 @@ REPLIES = "replies.jsonl"
 ANSWERS = "answers.jsonl"
 QUICK_QUESTIONS = 40
 QUICK_UNITS = 9_000
+"""Of all cases of a set together."""
 EMBEDDED_UNITS = 60_000
 """A made set of more units is left to systems that embed nothing slowly."""
 OURS = ("default", "full", "high", "full-high")
@@ -149,8 +150,13 @@ def _planned(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _quick(sheet: Sheet, seed: int) -> Sheet:
-    """A stratified choice of questions, from cases that are not large."""
-    allowed = [place for place, (case, _) in enumerate(sheet.questions) if len(case.units) <= QUICK_UNITS]
+    """A stratified choice of questions from the first cases that are not large; one case at least where one is not."""
+    room, allowed, start = QUICK_UNITS, [], 0
+    for case, some in zip(sheet.cases, sheet.asked, strict=True):
+        if len(case.units) <= room:
+            allowed += range(start, start + len(some))
+            room -= len(case.units)
+        start += len(some)
     kept: set[int] = set()
     if allowed:
         names = sheet.categories()

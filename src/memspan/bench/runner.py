@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from memspan.bench.cases import Ask, Case, DataSet, Question, Unit
+from memspan.bench.peers.client import Peer
 from memspan.bench.systems import Packed, System, load
 from memspan.bench.tasks import Write, steps
 from memspan.core.errors import BrokenIsolation
@@ -85,7 +86,7 @@ def _work(job: Job, system: System) -> Outcome:
     if job.asks and (leaked := system.elsewhere(job.asks[-1][0])):
         raise BrokenIsolation(job.system, leaked[0])
     outcome.bytes_on_disk = system.bytes_on_disk()
-    outcome.peak_rss = peak_rss()
+    outcome.peak_rss = system.peak_rss() if isinstance(system, Peer) else peak_rss()
     return outcome
 
 
@@ -105,11 +106,10 @@ def _ask(system: System, ask: Ask, depth: int) -> Reply:
 
 
 def peak_rss() -> int:
-    """Most memory this process and its ended children ever held [bytes]; 0 where the system does not tell."""
+    """Most memory this process ever held [bytes]; 0 where the platform does not tell."""
     try:
         import resource
     except ImportError:
         return 0
     unit = 1 if sys.platform == "darwin" else 1024
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return unit * int(own + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+    return unit * int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
