@@ -109,6 +109,12 @@ def test_draws_have_the_variance_of_two_levels():
     assert drawn.var() == pytest.approx(np.var([0, 1, 5]) / 3, rel=0.05)
 
 
+def test_questions_are_drawn_anew_within_clusters():
+    """Clusters alike, questions not: the variance is that of a mean of 40 single questions."""
+    drawn = draws(np.tile([[0.0], [1.0]], (20, 1)), np.repeat(np.arange(4), 10), seed=7, resamples=20_000)
+    assert drawn.var() == pytest.approx(0.25 / 40, rel=0.05)
+
+
 def test_the_same_seed_draws_the_same_questions():
     """So that draws of two systems may be subtracted."""
     ours, theirs = np.random.default_rng(1).random((2, 50, 1))
