@@ -151,7 +151,7 @@ class Board:
         }
 
     def compared(self, planned: Sequence[tuple[str, str]]) -> list[Result]:
-        """Ours against others on every real set, the headline and equal tokens; Holm over all of one of ours.
+        """Ours against others on every set of the mean, the headline and equal tokens; Holm over all of one of ours.
 
         planned: (ours, other), listed before the run
         """
@@ -159,7 +159,7 @@ class Board:
             row
             for ours, other in planned
             for sheet in self.sheets.values()
-            if not sheet.data.made
+            if sheet.data.family
             for row in self._pair(sheet, ours, other)
         ]
         for ours in {row["ours"] for row in rows}:

@@ -95,7 +95,7 @@ def run(out: Path | None, every: bool, sets: list[str], systems: list[str], **pl
     with _progress() as say:
         result = execute(Plan(out=out, **chosen, **plan), _command(), say)
     tables, missing = write(result, out)
-    click.echo(tables, nl=False)
+    click.echo(tables.partition("## Each set")[0], nl=False)
     click.echo(f"\nReport: {out / 'report.html'}", err=True)
     if missing:
         click.echo(missing, err=True)
