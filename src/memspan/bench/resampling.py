@@ -6,7 +6,7 @@ Tibshirani 1993, "An Introduction to the Bootstrap", eq. 14.10, 14.15 (BCa); Wil
 Ours differs: where all questions agree there is nothing to draw from, and Wilson over clusters stands in.
 
 Measured on simulated figures of 0 and 1 (400 runs each): with 5 to 25 clusters of 20 questions, two levels cover the
-truth in 85 to 98 runs of 100, clusters alone in 81 to 94, questions alone in 48 to 96, the fewest where questions of a
+truth in 85 to 99 runs of 100, clusters alone in 81 to 94, questions alone in 48 to 96, the fewest where questions of a
 cluster are most alike. Where they are not alike at all, two levels are up to 1.5 times as wide as they need be.
 """
 
