@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import zipfile
@@ -9,6 +10,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
+from click.testing import CliRunner
 
 from memspan.bench import vectors
 from memspan.bench.cases import Ask
@@ -19,6 +21,7 @@ from memspan.bench.peers.pins import PINS, Pin, pin
 from memspan.bench.systems import facts, known, load
 from memspan.core.errors import MissingExtra, PeerFailed, UnknownMethod
 from memspan.core.records import Turn
+from memspan.doors.cli.bench import bench
 from memspan.text.embed.hashing import Hashing
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="environments are linked, not made, in these tests")
@@ -74,6 +77,9 @@ class Fake:
 
 PEER = Fake
 """
+
+
+NAMED = {"fake": (), "other": ("x==1",)}
 
 
 @pytest.fixture
@@ -375,6 +381,53 @@ def test_an_environment_is_made_whole_or_not_at_all(tmp_path):
     assert [path.name for path in root.iterdir()] == ["tiny"]
     done = subprocess.run([python_of(root / "tiny"), "-c", "import tinytwo"], check=False)
     assert done.returncode == 0
+
+
+STOPPED = """
+import sys
+from pathlib import Path
+from memspan.bench.peers.environments import install
+from memspan.bench.peers.pins import Pin
+pin = Pin(name="tiny", packages=("x==1",), licence="", shape="")
+install(pin, Path(sys.argv[1]), lambda line: print(line, flush=True), lambda pin, folder: None)
+"""
+
+
+def test_a_stopped_installation_leaves_nothing(tmp_path):
+    """Neither a folder nor a process."""
+    command = [sys.executable, "-c", STOPPED, str(tmp_path / "root")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout.readline() == "tiny: making an environment\n"
+        sleep(0.5)
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=20)
+    assert list((tmp_path / "root").iterdir()) == []
+    assert str(tmp_path / "root") not in _running()
+
+
+def _running():
+    """The command lines of all processes."""
+    if Path("/proc/self/cmdline").exists():
+        return "\n".join(_text(path) for path in Path("/proc").glob("[0-9]*/cmdline"))
+    return subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+
+
+def _text(path):
+    try:
+        return path.read_text(errors="replace")
+    except OSError:  # ended meanwhile
+        return ""
+
+
+def test_the_command_says_what_is_here(root):
+    """As a table, and for programs."""
+    said = CliRunner().invoke(bench, ["peers", "--folder", str(root), "--only", "other"], catch_exceptions=False)
+    assert said.output.splitlines()[1].split() == ["other", "1", "not", "installed"]
+    said = CliRunner().invoke(bench, ["peers", "--folder", str(root), "--json"], catch_exceptions=False)
+    assert [(one["name"], one["present"], one["why"]) for one in json.loads(said.output)] == [
+        ("fake", True, ""),
+        ("other", False, "not installed"),
+    ]
 
 
 TALK = [f"Ann: {what}." for what in ("The red fox sleeps", "Rain fell all day", "My sister swims in the lake")]

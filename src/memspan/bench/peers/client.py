@@ -5,8 +5,6 @@ peer ranks; our packing rule packs, as for the baselines. Clocks see the pipe to
 """
 
 import json
-import os
-import signal
 import subprocess
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -24,6 +22,7 @@ from memspan.bench import vectors
 from memspan.bench.cases import Ask
 from memspan.bench.peers import serve
 from memspan.bench.peers.environments import default_root, look, python_of
+from memspan.bench.peers.groups import end
 from memspan.bench.peers.pins import Pin, pin
 from memspan.bench.systems import Kind, Packed
 from memspan.bench.systems._ranked import fill, keyed
@@ -132,12 +131,7 @@ class Child:
         if not self.alive:
             return
         self.alive = False
-        if hasattr(os, "killpg"):
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        else:
-            self._process.kill()
-        self._process.wait()
+        end(self._process)
         self._requests.put(None)
         self._said.close()
         self._home.cleanup()

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from time import time
 from typing import Any
 
+from memspan.bench.peers.groups import end
 from memspan.bench.peers.pins import Pin
 from memspan.core.errors import PeerFailed
 from memspan.text.embed.onnx import default_model_dir
@@ -143,12 +144,20 @@ def _take_place(folder: Path, place: Path, scratch: Path) -> None:
 def _run(pin: Pin, command: list[str], say: Say | None) -> str:
     """What the command wrote on stdout, line by line to `say` too. Raises PeerFailed where it fails."""
     kept: list[str] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:  # noqa: S603 (no part is a caller's)
+    running = subprocess.Popen(  # noqa: S603 (no part is a caller's)
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    try:
         assert running.stdout is not None
         for line in running.stdout:
             kept.append(line)
             if say and line.startswith(("Collecting", "Downloading", "Installing")):
                 say(f"{pin.name}: {line.strip()[:100]}")
+        running.wait()
+    finally:
+        end(running)  # a stopped run leaves no pip behind that would write into a folder that is gone
+        if running.stdout:
+            running.stdout.close()
     if running.returncode:
         errors = [line for line in kept if "ERROR" in line] or kept[-1:]
         raise PeerFailed(pin.name, f"could not be installed: {''.join(errors).strip()[-300:]}")
