@@ -123,6 +123,9 @@ def test_no_file_has_a_vague_name():
     assert [name for name in modules() if VAGUE & set(name.split("."))] == []
 
 
+BROAD = {"bench.crew": "whatever a measured system raises is its row's status"}
+
+
 def test_broad_excepts_stand_at_doors_only():
     """`except Exception` hides mistakes; elsewhere the error is named."""
     broad = [
@@ -132,7 +135,7 @@ def test_broad_excepts_stand_at_doors_only():
         for node in ast.walk(tree)
         if isinstance(node, ast.ExceptHandler) and (node.type is None or ast.unparse(node.type) == "Exception")
     ]
-    assert broad == []
+    assert set(broad) == set(BROAD)
 
 
 PLAIN = {"dump", "parse", "turn_of", "vector_crc"}  # of text.store.rows: one line each, the types say it all
@@ -150,14 +153,17 @@ def test_every_public_function_and_class_has_a_docstring():
 
 
 def test_functions_take_few_arguments():
-    """At most seven, self aside; past that a dataclass. Constructors of parts with settings are exempt."""
+    """At most seven, self aside; past that a dataclass. Constructors of parts with settings are exempt, and recall.
+
+    What one may ask of a recall is the product, each option a keyword with a default.
+    """
     wide = {
         f"{name}.{function.name}"
         for name, (_, tree) in modules().items()
         for function in functions(tree)
         if function.name != "__init__" and len(_arguments(function)) > 7
     }
-    assert wide == set()
+    assert wide == {"text.memory.recall"}
 
 
 def _arguments(function):
