@@ -16,6 +16,9 @@ MAX_META_CHARS = 100_000
 
 Role = Literal["user", "assistant", "system", "tool"]
 ROLES: tuple[Role, ...] = ("user", "assistant", "system", "tool")
+Quality = Literal["fast", "high"]
+"""Of recall: the index alone, or the best candidates read again with MiniLM."""
+QUALITIES: tuple[Quality, ...] = ("fast", "high")
 Status = Literal["active", "superseded", "archived", "quarantined"]
 STATUSES: tuple[Status, ...] = ("active", "superseded", "archived", "quarantined")
 Json = Any  # what json.dumps takes

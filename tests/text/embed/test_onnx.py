@@ -44,6 +44,12 @@ def weights() -> dict[str, np.ndarray]:
 
 
 def by_hand(w: dict[str, np.ndarray], ids: list[int]) -> np.ndarray:
+    """The vector of one text: the mean of its tokens."""
+    mean = tokens_by_hand(w, ids).mean(0)
+    return mean / np.linalg.norm(mean)
+
+
+def tokens_by_hand(w: dict[str, np.ndarray], ids: list[int]) -> np.ndarray:
     """One text through BERT in double precision, head by head."""
 
     def linear(x: np.ndarray, name: str) -> np.ndarray:
@@ -67,8 +73,7 @@ def by_hand(w: dict[str, np.ndarray], ids: list[int]) -> np.ndarray:
         inner = linear(x, at + "intermediate.dense")
         inner = inner * 0.5 * (1 + np.vectorize(math.erf)(inner / math.sqrt(2)))
         x = norm(x + linear(inner, at + "output.dense"), at + "output.LayerNorm")
-    mean = x.mean(0)
-    return mean / np.linalg.norm(mean)
+    return x
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +100,24 @@ def test_the_graph_is_bert(small: Onnx) -> None:
     assert [PIECES.index(piece) for piece in ("[CLS]", "[SEP]")] == [101, 102]
     for row, text in zip(small.embed(texts), ids, strict=True):
         np.testing.assert_allclose(row, by_hand(weights(), text), atol=1e-5)
+
+
+def test_it_reads_token_by_token(small: Onnx) -> None:
+    """Unit rows of the last layer, the marks' included, whatever stands beside; and the vector that embed gives."""
+    texts, ids = ["dog", "cats runs."], [[101, 103, 102], [101, 104, 105, 106, 107, 102]]
+    for one, text, vector in zip(small.read(texts), ids, small.embed(texts), strict=True):
+        wanted = tokens_by_hand(weights(), text)
+        wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
+        assert one.pieces.tolist() == text
+        np.testing.assert_allclose(one.tokens, wanted, atol=1e-3)  # half precision
+        np.testing.assert_allclose(one.vector, vector, atol=1e-5)
+
+
+def test_reading_stops_where_it_is_told(small: Onnx) -> None:
+    """An empty text has its two marks; a long one is cut."""
+    empty, long = small.read(["", "dog " * 20], longest=9)
+    assert (len(empty.pieces), len(long.pieces), long.tokens.shape) == (2, 9, (9, 384))
+    assert small.read([]) == []
 
 
 def test_a_batch_changes_no_vector(small: Onnx) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from memspan.bench.cases import Ask
 from memspan.bench.systems import Kind, Packed
-from memspan.core.records import Turn
+from memspan.core.records import Quality, Turn
 from memspan.core.tokens import estimate
 from memspan.text.memory import Memory
 
@@ -17,6 +17,7 @@ class Default:
     kind: Kind = "memspan"
     vectors = False
     setting = "lite"
+    quality: Quality = "fast"
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "bench.mem"
@@ -28,11 +29,12 @@ class Default:
 
     def recall(self, ask: Ask, k: int) -> list[str]:
         """The plain ranking, without packing."""
-        return [hit.id for hit in self._memory.recall(ask.text, tokens=None, limit=k, as_of=ask.as_of)]
+        found = self._memory.recall(ask.text, tokens=None, limit=k, as_of=ask.as_of, quality=self.quality)
+        return [hit.id for hit in found]
 
     def pack(self, ask: Ask, tokens: int) -> Packed:
         """What stands in the rendered context: standing instructions, headings and fence count in the budget."""
-        recall = self._memory.recall(ask.text, tokens=tokens, as_of=ask.as_of)
+        recall = self._memory.recall(ask.text, tokens=tokens, as_of=ask.as_of, quality=self.quality)
         return Packed(
             tuple(hit.id for hit in recall), tuple(hit.id for hit in recall.standing), estimate(recall.context)
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from memspan.core.records import Hit, Json, Recall
+from memspan.core.records import QUALITIES, Hit, Json, Recall
 from memspan.doors.cli import _options, _show
 
 
@@ -29,6 +29,13 @@ from memspan.doors.cli import _options, _show
 @click.option("--as-of", help="What had happened and held at this moment: ISO 8601, e.g. 2024-06-01.")
 @click.option("--known-at", help="What memory knew at this moment.")
 @click.option("--history", is_flag=True, help="Rank what no longer holds as if it still did.")
+@click.option(
+    "--quality",
+    type=click.Choice(QUALITIES),
+    default=QUALITIES[0],
+    show_default=True,
+    help="high: the best are read again with MiniLM (extra [onnx]): more of the evidence first, in tenths of a second.",
+)
 @click.option(
     "--explain", is_flag=True, help="Say of each turn why it is there: which arm, rank, raw score, what it added."
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,6 +30,19 @@ LONGEST = 256
 """Tokens a text may have with [CLS] and [SEP]; the rest is cut off, as the model's authors do."""
 BATCH_TOKENS = 2048
 COMMAND = "memspan models build"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A text as the model reads it, piece by piece.
+
+    pieces: ids with [CLS] and [SEP], (n,);  tokens: what each means where it stands, (n, 384) float16, unit rows
+    vector: of the whole text as `Onnx.embed` gives it, (384,)
+    """
+
+    pieces: NDArray[np.int32]
+    tokens: NDArray[np.float16]
+    vector: Floats
 
 
 def default_model_dir() -> Path:
@@ -75,16 +89,37 @@ class Onnx:
 
     @cached_property
     def _session(self) -> Any:  # Any: onnxruntime has no types
+        return self._opened(self.path)
+
+    @cached_property
+    def _reading_session(self) -> Any:
+        """The same model, which also gives out its last layer."""
+        try:
+            import onnx
+        except ImportError as error:
+            raise MissingExtra("onnx", "reading token by token") from error
+        model = onnx.load(self.path)
+        last = [node.output[0] for node in model.graph.node if node.op_type == "LayerNormalization"][-1]
+        shape = ("batch", "time", self.dim)
+        model.graph.output.append(onnx.helper.make_tensor_value_info(last, onnx.TensorProto.FLOAT, shape))
+        return self._opened(model.SerializeToString())
+
+    @property
+    def _either(self) -> Any:
+        """The session that is open, so that none is opened only for what the other can do too."""
+        return self.__dict__.get("_reading_session") or self._session
+
+    def _opened(self, model: Path | bytes) -> Any:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
-        return onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     @cached_property
     def _tokenizer(self) -> WordPiece:
-        return WordPiece(self._session.get_modelmeta().custom_metadata_map["vocabulary"].split("\n"))
+        return WordPiece(self._either.get_modelmeta().custom_metadata_map["vocabulary"].split("\n"))
 
     def embed(self, texts: Sequence[str]) -> Floats:
         """Unit rows, (len(texts), 384) float32; a text without a known piece gives a row of zeros."""
@@ -93,16 +128,31 @@ class Onnx:
         out = np.zeros((len(ids), self.dim), np.float32)
         known = [place for place, text in enumerate(ids) if set(text) - set(tokenizer.unknown)]
         for places in _batches(known, ids):
-            out[places] = self._run([ids[place] for place in places])
+            out[places] = self._either.run(["vectors"], _padded([ids[place] for place in places]))[0]
         return out
 
-    def _run(self, batch: Sequence[Sequence[int]]) -> Floats:
-        """Vectors of a few texts, (batch, 384), padded to the longest."""
-        rows = np.zeros((len(batch), max(map(len, batch)) + 2), np.int64)
-        for row, text in zip(rows, batch, strict=True):
-            row[: len(text) + 2] = [CLS, *text, SEP]
-        vectors: Floats = self._session.run(None, {"ids": rows, "mask": (rows > 0).astype(np.float32)})[0]
-        return vectors
+    def read(self, texts: Sequence[str], longest: int = LONGEST) -> list[Read]:
+        """Each text token by token; what is past `longest` tokens is cut off."""
+        session = self._reading_session
+        ids = [self._tokenizer.encode(text)[: longest - 2] for text in texts]
+        found: list[Read | None] = [None] * len(ids)
+        for places in _batches(range(len(ids)), ids):
+            fed = _padded([ids[place] for place in places])
+            vectors, layer = session.run(None, fed)
+            for row, place in enumerate(places):
+                count = len(ids[place]) + 2
+                tokens = layer[row, :count]
+                tokens = tokens / np.linalg.norm(tokens, axis=1, keepdims=True)
+                found[place] = Read(fed["ids"][row, :count].astype(np.int32), tokens.astype(np.float16), vectors[row])
+        return [one for one in found if one is not None]
+
+
+def _padded(batch: Sequence[Sequence[int]]) -> dict[str, NDArray[Any]]:
+    """What the model is fed: a few texts, padded to the longest."""
+    rows = np.zeros((len(batch), max(map(len, batch)) + 2), np.int64)
+    for row, text in zip(rows, batch, strict=True):
+        row[: len(text) + 2] = [CLS, *text, SEP]
+    return {"ids": rows, "mask": (rows > 0).astype(np.float32)}
 
 
 def _batches(places: Sequence[int], ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:

@@ -106,7 +106,7 @@ class Static:
     def embed(self, texts: Sequence[str]) -> Floats:
         """Unit rows, (len(texts), dim) float32; zeros for a text without a known piece or mostly in CJK or the like."""
         table = shipped()
-        ids = [() if _unread(text) else table.tokenizer.encode(text) for text in texts]
+        ids = [() if unread(text) else table.tokenizer.encode(text) for text in texts]
         out = np.zeros((len(ids), self.dim), np.float32)
         for places in _batches(ids):
             group = [ids[place] for place in places]
@@ -114,7 +114,12 @@ class Static:
         return _unit(out)
 
 
-def _unread(text: str) -> bool:
+def unread(text: str) -> bool:
+    """Whether a text is mostly in a script that models of English know nothing of.
+
+    >>> unread("Where does Ana live?"), unread("\u5979\u4f4f\u5728\u54ea\u91cc?")
+    (False, True)
+    """
     return not text.isascii() and 2 * len(_UNREAD.findall(text)) > len(text)
 
 

@@ -19,7 +19,16 @@ from memspan.text.store.rows import Derived
 
 def indexed_text(turn: Turn) -> str:
     """What is indexed and embedded: the speaker belongs to it (measured: up to 14 points of recall)."""
-    return f"{turn.speaker}: {turn.text}" if turn.speaker else turn.text
+    return keyed(turn.speaker, turn.text)
+
+
+def keyed(speaker: str, text: str) -> str:
+    """A text under the name of who said it.
+
+    >>> keyed("Ann", "Hello."), keyed("", "Hello.")
+    ('Ann: Hello.', 'Hello.')
+    """
+    return f"{speaker}: {text}" if speaker else text
 
 
 def derive(turns: Sequence[Turn], embedders: Sequence[Embedder]) -> list[Derived]:

@@ -20,6 +20,7 @@ from memspan.text.index.flat import Flat, Halves, Ints
 from memspan.text.index.heads import Heads
 from memspan.text.index.lexical import REACH, Lexical
 from memspan.text.index.marks import STANDING
+from memspan.text.index.readings import Readings
 from memspan.text.index.words import BAG
 from memspan.text.store import past
 from memspan.text.store.rows import UnitRow
@@ -48,6 +49,7 @@ class ScopeIndex:
             for embedder, key in self._embedders
         }
         self.heads = Heads()
+        self.readings = Readings()
         self.years: set[int] = set()
         self.speakers: dict[str, int] = {}
         self.names: list[str] = []  # speakers a question may mean: "user" and "assistant" name nobody

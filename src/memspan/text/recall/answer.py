@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memspan.core.budget import Budget, Cost
 from memspan.core.protocols import Embedder
-from memspan.core.records import Hit, Recall, Status, Turn, stored_turn
+from memspan.core.records import Hit, Quality, Recall, Status, Turn, stored_turn
 from memspan.core.tokens import CountTokens
+from memspan.text.embed.onnx import Onnx
+from memspan.text.embed.static import unread
 from memspan.text.extract.standing import advice_seeking
 from memspan.text.index.fates import Moment, View
 from memspan.text.index.marks import SUSPECT
@@ -21,6 +24,7 @@ from memspan.text.recall.beside import TURN, Guests, joined
 from memspan.text.recall.context import Note
 from memspan.text.recall.pack import Packer, note_of_turn
 from memspan.text.recall.rank import MAX_QUESTION_CHARS, Asked, Ranking, rank
+from memspan.text.recall.rerank import BRIDGE, Reranker
 from memspan.text.recall.setting import Setting
 from memspan.text.safety.trust import source_of, trust_of
 from memspan.text.store import cited
@@ -49,6 +53,8 @@ class Answerer:
         """The same on another index."""
         other = Answerer(index, self.setting, self.embedders, self.count_tokens)
         other._kinds = self._kinds
+        if "_reranker" in self.__dict__:
+            other.__dict__["_reranker"] = self._reranker  # its model is loaded
         return other
 
     def recall(
@@ -60,10 +66,11 @@ class Answerer:
         *,
         history: bool,
         kinds: Sequence[str] | None = None,
+        quality: Quality = "fast",
     ) -> Recall:
         """What memory has on a question, within the budget, at most `limit` hits, as seen from a moment.
 
-        history: whether what no longer holds keeps its place;  kinds: see Memory.recall
+        history: whether what no longer holds keeps its place;  kinds, quality: see Memory.recall
         """
         with_turns = kinds is None or TURN in kinds
         read = _Reader(self.index, self._guests(moment, kinds, history=history), with_turns=with_turns)
@@ -71,6 +78,11 @@ class Answerer:
         ranking = self.ranking(question, view, limit or 0, read)
         if not with_turns:
             _without_turns(ranking, self.index.count)
+        likely = confidence.of(ranking, self.index.count, self.setting.name)  # fitted to the fast ranking
+        if quality == "high":
+            ranking = self.ranking(question, view, limit or 0, read, quality)
+            if not with_turns:
+                _without_turns(ranking, self.index.count)
         read.ahead(ranking.standing)
         told = _Told(read, ranking, view)
         packer = Packer(budget.tokens, self.count_tokens, self.setting, told.note, told.against)
@@ -84,7 +96,7 @@ class Answerer:
             hits=tuple(hits),
             standing=tuple(standing),
             context=block,
-            confidence=confidence.of(ranking, self.index.count, self.setting.name),
+            confidence=likely,
             cost=Cost(tokens=self.count_tokens(block)),
         )
 
@@ -105,7 +117,9 @@ class Answerer:
                 offset += records.count
         return found
 
-    def ranking(self, question: str, view: View, depth: int = 0, read: "_Reader | None" = None) -> Ranking:
+    def ranking(
+        self, question: str, view: View, depth: int = 0, read: "_Reader | None" = None, quality: Quality = "fast"
+    ) -> Ranking:
         """The scope's units in view ranked for a question, at least `depth` of them where there are so many."""
         read = read or _Reader(self.index)
         asked = question[:MAX_QUESTION_CHARS]
@@ -114,8 +128,17 @@ class Answerer:
         if advice_seeking(asked):
             sought = {name: without(vector, self._kind(name)) for name, vector in vectors.items()}
         depth = max(self.setting.depth, depth)
-        ranking = rank(self.index, Asked(asked, vectors, sought), self.setting, read.texts, depth, view)
-        return joined(ranking, self.index, read.guests, asked, self.setting, depth)
+        setting, reranker = self.setting, None
+        if quality == "high" and asked.strip() and not unread(asked):
+            setting, reranker = replace(setting, bridge=BRIDGE), self._reranker
+        ranking = rank(self.index, Asked(asked, vectors, sought), setting, read.texts, depth, view, reranker)
+        return joined(ranking, self.index, read.guests, asked, setting, depth, read.texts)
+
+    @cached_property
+    def _reranker(self) -> Reranker:
+        """Reads with the setting's own MiniLM where it has one."""
+        mine = [embedder for embedder in self.embedders if isinstance(embedder, Onnx)]
+        return Reranker(mine[0] if mine else Onnx())
 
     def _kind(self, name: str) -> NDArray[np.float32]:
         """What questions for advice share, in an embedder's vectors; found once."""

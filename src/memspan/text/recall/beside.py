@@ -17,7 +17,8 @@ from memspan.text.index.fates import Mask
 from memspan.text.index.records import RecordIndex, RecordView
 from memspan.text.index.scope import ScopeIndex
 from memspan.text.index.words import query_words
-from memspan.text.recall.rank import Floats, Ranking, Units, highest, within
+from memspan.text.recall.rank import Floats, Ranking, TextOf, Units, highest, within
+from memspan.text.recall.rerank import MOST, NAME, Reranked, how_many
 from memspan.text.recall.setting import Setting
 
 TURN = "turn"
@@ -51,10 +52,11 @@ def joined(
     question: str,
     setting: Setting,
     depth: int,
+    text_of: TextOf,
 ) -> Ranking:
     """The ranking with records in it, numbered after the turns; what it says of the turns stays as it is.
 
-    depth: how many records are ranked at most
+    depth: how many records are ranked at most;  text_of: reads texts, of records too
     """
     for some in guests:
         raws, only = _raws(ranking, turns, some, question)
@@ -62,8 +64,12 @@ def joined(
         boosts = _boosts(turns, some.index, question, setting)
         total = sum(boosts.values(), np.zeros(some.index.count + 1, np.float32))
         for arm in ranking.arms:
-            total += np.float32(arm.base) + np.float32(arm.slope) * raws[arm.name]
+            if arm.name in raws:
+                total += np.float32(arm.base) + np.float32(arm.slope) * raws[arm.name]
         total[~some.there] = -np.inf
+        if ranking.reranked is not None:
+            raws[NAME] = _read_again(ranking.reranked, some, total, text_of)
+            total += raws[NAME]
         units = highest(total, min(depth, int(some.there.sum())))
         heirs = {unit: heir for unit in some.view.told(units) if (heir := some.view.heir(unit)) != unit}
         if heirs and not some.view.history:
@@ -89,10 +95,22 @@ def _raws(
     return raws, only
 
 
+def _read_again(reranked: Reranked, some: Guests, total: Floats, text_of: TextOf) -> Floats:
+    """What the reranker says of the best records; the others count as the worst turn it read. (count + 1,)"""
+    best = highest(total, min(MOST, int(some.there.sum())))
+    best = best[np.argsort(-total[best])]
+    best = best[: how_many(some.index.chars[best])]
+    units = (best + some.offset).tolist()
+    texts = text_of(units)
+    raw = np.full(len(total), reranked.floor, np.float32)
+    raw[best] = reranked.of([texts.get(unit, "") for unit in units])
+    return raw
+
+
 def _draw(ranking: Ranking, raws: Mapping[str, Floats], there: Mask, turns: int) -> None:
     """Give an arm that says the same of all turns a line on which these still get nothing. turns: how many"""
     for arm in ranking.arms:
-        if arm.slope or not arm.weight:
+        if arm.slope or not arm.weight or arm.name not in raws:
             continue
         theirs = raws[arm.name][there].astype(np.float64)
         level = float(arm.raw[ranking.units[0]]) if len(ranking.units) else float(theirs.mean())

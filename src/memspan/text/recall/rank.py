@@ -16,6 +16,7 @@ from memspan.core.records import Arm as Why
 from memspan.text.extract.asked import asked_slots
 from memspan.text.extract.dates import ranges
 from memspan.text.extract.entities import named
+from memspan.text.index.entry import keyed
 from memspan.text.index.fates import Mask, View
 from memspan.text.index.flat import Flat
 from memspan.text.index.marks import INSTRUCTION, PREFERENCE
@@ -23,6 +24,7 @@ from memspan.text.index.scope import ScopeIndex
 from memspan.text.index.words import query_words
 from memspan.text.recall.advice import towards
 from memspan.text.recall.newest import LOOKED_AT, newer_first
+from memspan.text.recall.rerank import NAME, Reranked, Reranker, how_many
 from memspan.text.recall.setting import Setting
 
 Floats = NDArray[np.float32]
@@ -76,6 +78,7 @@ class Ranking:
     heirs: unit that no longer holds -> the one that holds instead, 0 where nothing does
     idf_sum: of the question's words that the scope knows;  words_known, words_asked: how many
     vectors: the question as each plane was asked, by embedder name, (dim,)
+    reranked: what the reranker says, None where nothing was read again
     """
 
     units: Units
@@ -89,6 +92,7 @@ class Ranking:
     words_known: int = 0
     words_asked: int = 0
     vectors: Mapping[str, Floats] = field(default_factory=dict)
+    reranked: Reranked | None = None
 
     def explain(self, units: Units) -> list[tuple[float, tuple[Why, ...]]]:
         """Fused score of each ranked unit, and what each arm and boost said of it; ranks are among the ranked units."""
@@ -124,11 +128,13 @@ def rank(
     text_of: TextOf,
     depth: int,
     view: View,
+    reranker: Reranker | None = None,
 ) -> Ranking:
     """Rank the units of a scope for a question.
 
     text_of: reads texts;  depth: how many to rank
     view: the moment memory is looked at from; what it does not see is not ranked
+    reranker: reads the best again, before the rules have their say
     """
     if not index.count:
         return Ranking(np.empty(0, np.int64), np.empty(0, np.float32))
@@ -163,16 +169,18 @@ def rank(
         total[~there] = -np.inf
     units = highest(total, min(depth, seen))
     ranking = _ordered(units, _sum(arms, boosts, units), arms, boosts)
+    nearest = prepared[arms[-1].name] if len(arms) > 1 else None
+    if reranker is not None:
+        _read_again(ranking, index, asked, reranker, text_of)
     _bridge(ranking, index, setting, text_of, view)
     _succeed(ranking, index, setting, view)
     _newest(ranking, index, question, text_of, view)
-    nearest = prepared[arms[-1].name] if len(arms) > 1 else None
     if nearest is not None:
         flat, vector = nearest
         pinned = marked[(index.marks[marked] & INSTRUCTION) > 0]
         ranking.standing = _nearest(pinned, flat.some(vector, pinned), setting.standing)
         if asked.sought and not crowded:
-            sought = flat.prepare(asked.sought[arms[-1].name])
+            sought = flat.prepare(asked.sought[list(prepared)[-1]])
             _lift(ranking, _nearest(wished, flat.some(sought, wished), setting.lifted), setting.lift_to)
     ranking.vectors = {name: vector for name, (_, vector) in prepared.items()}
     ranking.idf_sum, ranking.words_known, ranking.words_asked = query.idf_sum, len(query.units), len(words)
@@ -277,6 +285,32 @@ def _ordered(units: Units, scores: Floats, arms: list[Arm], boosts: dict[str, Fl
     newest = np.argsort(-units)  # then a stable sort by score: ties go to the newest
     order = newest[np.argsort(-scores[newest], kind="stable")]
     return Ranking(units[order], scores[order], arms, boosts)
+
+
+def _read_again(ranking: Ranking, index: ScopeIndex, asked: Asked, reranker: Reranker, text_of: TextOf) -> None:
+    """Add the reranker's arm and put the units in order by it."""
+    units = ranking.units[: how_many(index.chars[ranking.units])]
+    if not len(units):
+        return
+    texts, names = text_of(units.tolist()), list(index.speakers)
+    speakers = [names[number] for number in index.speaker[units].tolist()]
+    shown = [keyed(speaker, texts.get(unit, "")) for unit, speaker in zip(units.tolist(), speakers, strict=True)]
+    places = {unit: place for place, unit in enumerate(units.tolist())}
+    beside = [[places.get(unit, -1) for unit in around] for around in index.neighbours[units, 1:].tolist()]
+    reranked = reranker.candidates(
+        asked.question,
+        shown,
+        np.array(beside),
+        index.readings,
+        advice=bool(asked.sought),
+        dated="date" in ranking.boosts,
+    )
+    raw = np.full(index.count + 1, reranked.floor, np.float32)
+    raw[units] = reranked.raw
+    ranking.reranked = reranked
+    ranking.arms.append(Arm(NAME, raw, 0.0, 1.0, 1.0))
+    again = _ordered(ranking.units, ranking.scores + raw[ranking.units], ranking.arms, ranking.boosts)
+    ranking.units, ranking.scores = again.units, again.scores
 
 
 def _bridge(ranking: Ranking, index: ScopeIndex, setting: Setting, text_of: TextOf, view: View) -> None:
