@@ -19,6 +19,8 @@ Choices or a line below:
 8. "names exactly one speaker": exactly one of the distinct non-empty speakers of the scope.
 9. A date range adds once, however many ranges hold the unit; a unit without time is in none.
 10. A date without a year means every year among the units' times, in UTC.
+11. A question about oneself ("I", "my") gives the user's turns OWN more. The rules of exchange.py and told.py are not
+   in the reference: no turn of its conversations ends with a question or tells of another day.
 """
 
 import math
@@ -35,7 +37,7 @@ from memspan.text.extract.entities import head_entity, named
 
 KAPPA = (1.0, 0.3, 0.15, 0.075)
 B, K1 = 0.9, 1.2
-DATE, SPEAKER, ROLE, BRIDGE = 3.0, 0.8, 0.3, 2.0
+DATE, SPEAKER, ROLE, OWN, BRIDGE = 3.0, 0.8, 0.3, 0.6, 2.0
 BEHIND = 1e-3
 HEAD_SHARED_BY = 3
 BRIDGES_FROM = 5
@@ -104,7 +106,8 @@ def scores(
     found["fused"] = fused
     found["date"] = date_boost(units, question)
     found["speaker"] = speaker_boost(units, question)
-    found["role"] = np.array([ROLE if unit.role == "user" else 0.0 for unit in units])
+    role = ROLE + (OWN if {"i", "my"} & set(question.lower().split()) else 0.0)
+    found["role"] = np.array([role if unit.role == "user" else 0.0 for unit in units])
     boosted = fused + found["date"] + found["speaker"] + found["role"]
     found["bridge"] = bridge_boost(units, boosted if choices.bridge_on_boosted else fused, choices)
     found["total"] = boosted + found["bridge"]

@@ -1,13 +1,17 @@
-"""Which slots a question asks for: "What is my address now?", "Where does Ann live?", "What is the capital of X?".
+"""What a question asks for: whose word, which days, and which slots.
 
-The counterpart of statements.py: what a turn states of something that has one value at a time is found again by the
-slot itself, whatever other words the question or the turn has. A slot that no turn has does no harm: it finds nothing.
+Slots ("What is my address now?", "Where does Ann live?") are the counterpart of statements.py: what a turn states of
+something that has one value at a time is found again by the slot itself, whatever other words the question or the turn
+has. A slot that no turn has does no harm: it finds nothing.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from memspan.text.extract._calendar import DAY_SECONDS
+from memspan.text.extract.dates import ranges
 from memspan.text.extract.relations import plain, relation
+from memspan.text.extract.standing import advice_seeking
 from memspan.text.extract.statements import slot
 from memspan.text.patterns import later
 
@@ -38,6 +42,18 @@ _DOING = (
     ("spouse", rf"who (?:is|am|are|was) {_WHO} married to"),
     ("age", rf"how old (?:is|am|are|was) {_WHO}"),
 )  # fmt: skip
+_ONESELF = later(r"\b(?:i|my|mine|me|we|our|ours|us)\b", _ANY)
+_YOU_SAID = later(
+    r"\b(?:did|have|had|what|which|that|as|when|how) you (?:\w+ )?(?:say|said|suggest(?:ed)?|recommend(?:ed)?|tell|told"
+    r"|give|gave|given|explain(?:ed)?|mention(?:ed)?|list(?:ed)?|write|wrote|advised?|proposed?|show(?:ed|n)?"
+    r"|answer(?:ed)?|provided?)\b"
+    r"|\byour (?:\w+ )?(?:advice|answer|suggestion|recommendation|reply|explanation)s?\b",
+    _ANY,
+)
+_LOOKS_BACK = later(
+    rf"{_OPEN}(?:wh(?:at|o|om|ose|en|ere|ich|y)|how|did|do|does|was|were|is|are|have|has|had|list|name|show)\b", _ANY
+)
+_ENDS_ASKING = later(r"[?？][^\w?？]*$")
 _DOES = [(rel, later(rf"{_OPEN}{asks}{_END}", _ANY)) for rel, asks in _DOING]
 
 
@@ -55,6 +71,54 @@ def asked_slots(question: str, speakers: Iterable[str] = ()) -> list[int]:
         return []
     found = _asked(" ".join(question.split()), tuple(speakers))
     return list(dict.fromkeys(slot(subject, rel) for subject, rel in found if rel))
+
+
+def asked_ranges(question: str, years: Iterable[int], anchor: float) -> list[tuple[float, float]]:
+    """Whole days that a question is about, as in dates.ranges: those it names, else those behind it, seen from now.
+
+    years: as in dates.ranges;  anchor: when it is asked [s]
+    What lies ahead ("next week") and what is said in passing ("I'm tired today. Any ideas?") is no time to look at.
+
+    >>> asked_ranges("Whom did I meet yesterday?", [2023], 1683590400.0)
+    [(1683504000.0, 1683590400.0)]
+    >>> asked_ranges("What should I wear tonight?", [2023], 1683590400.0)
+    []
+    """
+    known = list(years)
+    if named := ranges(question, known):
+        return named
+    if len(question) > MAX_ASKED_CHARS or _LOOKS_BACK.match(question) is None or advice_seeking(question):
+        return []
+    tomorrow = (anchor // DAY_SECONDS + 1) * DAY_SECONDS
+    return [span for span in ranges(question, known, anchor) if span[1] <= tomorrow]
+
+
+def of_oneself(question: str) -> bool:
+    """Whether the one who asks asks of himself, so that his own word counts most.
+
+    >>> of_oneself("Where did I park?"), of_oneself("Where did Ann park?"), of_oneself("What did you advise me to do?")
+    (True, False, False)
+    """
+    head = question[:MAX_ASKED_CHARS]
+    return _ONESELF.search(head) is not None and _YOU_SAID.search(head) is None
+
+
+def of_the_answer(question: str) -> bool:
+    """Whether what the other side once said is asked for.
+
+    >>> of_the_answer("What did you advise me to do?"), of_the_answer("What did you do?")
+    (True, False)
+    """
+    return _YOU_SAID.search(question, 0, MAX_ASKED_CHARS) is not None
+
+
+def asks(text: str) -> bool:
+    """Whether a turn ends with a question.
+
+    >>> asks("I love it! And you?"), asks("Why? Because.")
+    (True, False)
+    """
+    return _ENDS_ASKING.search(text, max(0, len(text) - 40)) is not None
 
 
 def _asked(line: str, speakers: Sequence[str]) -> Iterator[tuple[str, str]]:

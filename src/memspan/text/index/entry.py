@@ -6,11 +6,13 @@ import numpy as np
 
 from memspan.core.protocols import Embedder
 from memspan.core.records import Turn
+from memspan.text.extract.asked import asks
 from memspan.text.extract.entities import head_entity
 from memspan.text.extract.reminders import reminder
 from memspan.text.extract.standing import is_instruction, is_preference
 from memspan.text.extract.statements import columns
-from memspan.text.index.marks import INSTRUCTION, PREFERENCE, REMINDER, SUSPECT
+from memspan.text.extract.told import packed
+from memspan.text.index.marks import ASKS, INSTRUCTION, MARK_BITS, PREFERENCE, REMINDER, SUSPECT
 from memspan.text.index.words import bag
 from memspan.text.safety.suspect import is_suspect
 from memspan.text.safety.trust import may_stand, trust_of
@@ -39,7 +41,7 @@ def derive(turns: Sequence[Turn], embedders: Sequence[Embedder]) -> list[Derived
         Derived(
             bag(text),
             head_entity(turn.text),
-            _marks(turn),
+            _marks(turn) | packed(turn.text, turn.at) << MARK_BITS,
             len(turn.text),
             tuple(plane[place] for plane in planes),
             *_statement(turn),
@@ -73,7 +75,7 @@ def _statement(turn: Turn) -> tuple[int | None, int | None]:
 def _marks(turn: Turn) -> int:
     """Bits of marks.py. Only the user's own words may stand as a rule, a liking or a reminder."""
     trust = trust_of(turn.role, turn.meta)
-    marks = SUSPECT if is_suspect(turn.text, trust) else 0
+    marks = (SUSPECT if is_suspect(turn.text, trust) else 0) | (ASKS if asks(turn.text) else 0)
     if not may_stand(turn.role, turn.meta):
         return marks
     marks |= INSTRUCTION if is_instruction(turn.text, turn.role) else 0

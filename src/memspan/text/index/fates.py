@@ -124,6 +124,11 @@ class View:
         self._chains = {} if moment.past or fates.expiring else fates.chains
         self.mask = self._visible(at, seen_at)
 
+    @property
+    def anchor(self) -> float:
+        """From when memory is looked at [s]: what "yesterday" counts from."""
+        return self._moment.now if self._moment.as_of is None else self._moment.as_of
+
     def _visible(self, at: NDArray[np.float64], seen_at: NDArray[np.float64]) -> Mask | None:
         """Which units are there, (count + 1,); None = all."""
         hidden = self._hidden()

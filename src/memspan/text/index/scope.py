@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from memspan.core.errors import DamagedFile
 from memspan.core.protocols import Embedder
 from memspan.core.records import MAX_TEXT_CHARS, ROLES, Link
+from memspan.text.extract._calendar import DAY_SECONDS
+from memspan.text.extract.told import unpacked
 from memspan.text.index.columns import Column
 from memspan.text.index.fates import Fates, Moment, View, folded_back
 from memspan.text.index.flat import Flat, Halves, Ints
 from memspan.text.index.heads import Heads
 from memspan.text.index.lexical import REACH, Lexical
-from memspan.text.index.marks import STANDING
+from memspan.text.index.marks import MARK_BITS, STANDING
 from memspan.text.index.readings import Readings
 from memspan.text.index.words import BAG
 from memspan.text.store import past
@@ -61,6 +63,7 @@ class ScopeIndex:
         self._chars, self._marked = Column(np.int32), Column(np.int64)
         self._neighbours = Column(np.int32, 2 * REACH + 1)
         self._seen_at = Column(np.float64)
+        self._told_by, self._told = Column(np.int64), Column(np.float64, 2)
         self.fates = Fates()
         self.contradictions: dict[str, set[str]] = {}
         self._stale_links = False
@@ -107,6 +110,11 @@ class ScopeIndex:
     def chars(self) -> NDArray[np.int32]:
         """Length of "speaker: text" [characters]."""
         return self._chars.view
+
+    @property
+    def told(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Units, ascending, and the days each tells of: start and end [s], (times, 2)."""
+        return self._told_by.view, self._told.view
 
     @property
     def neighbours(self) -> NDArray[np.int32]:
@@ -231,10 +239,23 @@ class ScopeIndex:
             if slot is not None and value is not None:
                 at = times[unit - start]
                 self.fates.state_that(unit, slot, value, seen[unit - start] if at is None else at)
+        self._tell(marks, times, start)
         self.years |= _years(self.at[-len(batch) :])
         neighbours = np.zeros((len(batch), 2 * REACH + 1), np.int32)
         neighbours[:, 0] = np.arange(len(self._neighbours), len(self._neighbours) + len(batch))
         self._neighbours.append(neighbours)
+
+    def _tell(self, marks: Sequence[int | None], times: Sequence[float | None], start: int) -> None:
+        found = [
+            (unit, at, one)
+            for unit, (mark, at) in enumerate(zip(marks, times, strict=True), start=start)
+            if mark and mark >> MARK_BITS and at is not None
+            for one in unpacked(mark >> MARK_BITS)
+        ]
+        if found:
+            days = [(at // DAY_SECONDS - one.back, one.days) for _, at, one in found]
+            self._told_by.append(np.array([unit for unit, _, _ in found]))
+            self._told.append(DAY_SECONDS * np.array([(first, first + many) for first, many in days], np.float64))
 
     def _speaker_of(self, name: str) -> int:
         if name not in self.speakers:

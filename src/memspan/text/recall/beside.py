@@ -11,13 +11,12 @@ from math import sqrt
 import numpy as np
 
 from memspan.core.errors import UsageError
-from memspan.text.extract.dates import ranges
 from memspan.text.extract.entities import named
 from memspan.text.index.fates import Mask
 from memspan.text.index.records import RecordIndex, RecordView
 from memspan.text.index.scope import ScopeIndex
 from memspan.text.index.words import query_words
-from memspan.text.recall.rank import Floats, Ranking, TextOf, Units, highest, within
+from memspan.text.recall.rank import Floats, Ranking, TextOf, Units, highest, within, word_of
 from memspan.text.recall.rerank import MOST, NAME, Reranked, how_many
 from memspan.text.recall.setting import Setting
 
@@ -61,7 +60,7 @@ def joined(
     for some in guests:
         raws, only = _raws(ranking, turns, some, question)
         _draw(ranking, raws, some.there, turns.count)
-        boosts = _boosts(turns, some.index, question, setting)
+        boosts = _boosts(turns, some.index, question, ranking, setting)
         total = sum(boosts.values(), np.zeros(some.index.count + 1, np.float32))
         for arm in ranking.arms:
             if arm.name in raws:
@@ -85,9 +84,7 @@ def joined(
     return ranking
 
 
-def _raws(
-    ranking: Ranking, turns: ScopeIndex, some: Guests, question: str
-) -> tuple[dict[str, Floats], list[float]]:
+def _raws(ranking: Ranking, turns: ScopeIndex, some: Guests, question: str) -> tuple[dict[str, Floats], list[float]]:
     """Raw scores of records by arm, (count + 1,), and the idf of the question's words that only records have."""
     raws = {name: some.index.plane(name).scan(vector) for name, vector in ranking.vectors.items()}
     lexical = next(arm.name for arm in ranking.arms if arm.name not in raws)
@@ -121,11 +118,14 @@ def _draw(ranking: Ranking, raws: Mapping[str, Floats], there: Mask, turns: int)
             arm.base = -arm.slope * level
 
 
-def _boosts(turns: ScopeIndex, records: RecordIndex, question: str, setting: Setting) -> dict[str, Floats]:
+def _boosts(
+    turns: ScopeIndex, records: RecordIndex, question: str, ranking: Ranking, setting: Setting
+) -> dict[str, Floats]:
     """What a turn would get as well: for the user's own word, for a time and for a speaker that the question names."""
-    boosts: dict[str, Floats] = {"user": records.trusted * np.float32(setting.user)}
-    if spans := ranges(question, turns.years):
-        boosts["date"] = within(records.at, spans) * np.float32(setting.date)
+    mine, theirs = word_of(question, setting)
+    boosts: dict[str, Floats] = {"user": np.where(records.trusted, np.float32(mine), np.float32(theirs))}
+    if ranking.spans:
+        boosts["date"] = within(records.at, ranking.spans) * np.float32(setting.date)
     if len(turns.names) > 1 and len(meant := named(question, turns.names)) == 1:
         about = np.zeros(records.count + 1, np.float32)
         about[records.lexical.holding(query_words(meant.pop()))] = setting.speaker

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memspan.core.records import Arm as Why
-from memspan.text.extract.asked import asked_slots
-from memspan.text.extract.dates import ranges
+from memspan.text.extract.asked import asked_ranges, asked_slots, of_oneself, of_the_answer
 from memspan.text.extract.entities import named
 from memspan.text.index.entry import keyed
 from memspan.text.index.fates import Mask, View
@@ -22,6 +21,7 @@ from memspan.text.index.flat import Flat
 from memspan.text.index.marks import INSTRUCTION, PREFERENCE
 from memspan.text.index.scope import ScopeIndex
 from memspan.text.index.words import query_words
+from memspan.text.recall import exchange
 from memspan.text.recall.advice import towards
 from memspan.text.recall.newest import LOOKED_AT, newer_first
 from memspan.text.recall.rerank import NAME, Reranked, Reranker, how_many
@@ -29,6 +29,7 @@ from memspan.text.recall.setting import Setting
 
 Floats = NDArray[np.float32]
 Units = NDArray[np.int64]
+Spans = Sequence[tuple[float, float]]
 TextOf = Callable[[Sequence[int]], Mapping[int, str]]
 """Texts of units, by unit."""
 
@@ -79,6 +80,7 @@ class Ranking:
     idf_sum: of the question's words that the scope knows;  words_known, words_asked: how many
     vectors: the question as each plane was asked, by embedder name, (dim,)
     reranked: what the reranker says, None where nothing was read again
+    spans: the days it is about, half-open [s]
     """
 
     units: Units
@@ -93,6 +95,7 @@ class Ranking:
     words_asked: int = 0
     vectors: Mapping[str, Floats] = field(default_factory=dict)
     reranked: Reranked | None = None
+    spans: Spans = ()
 
     def explain(self, units: Units) -> list[tuple[float, tuple[Why, ...]]]:
         """Fused score of each ranked unit, and what each arm and boost said of it; ranks are among the ranked units."""
@@ -158,7 +161,8 @@ def rank(
 
     arms = [_lexical(index, plain, query.exact, list(near.values()), setting, there)]
     arms += [_arm(name, cosines, setting.weights[name], there) for name, cosines in near.items()]
-    boosts = _boosts(index, question, setting)
+    spans = asked_ranges(question, index.years, view.anchor)
+    boosts = _boosts(index, question, spans, setting)
     total = np.full(index.count + 1, sum(arm.base for arm in arms), np.float32)
     for arm in arms:
         total += np.float32(arm.slope) * arm.raw
@@ -168,7 +172,9 @@ def rank(
     if there is not None:
         total[~there] = -np.inf
     units = highest(total, min(depth, seen))
+    boosts["exchange"] = exchange.gains(index, units, total, setting)
     ranking = _ordered(units, _sum(arms, boosts, units), arms, boosts)
+    ranking.spans = spans
     nearest = prepared[arms[-1].name] if len(arms) > 1 else None
     if reranker is not None:
         _read_again(ranking, index, asked, reranker, text_of)
@@ -260,10 +266,29 @@ def within(at: NDArray[np.float64], spans: Iterable[tuple[float, float]]) -> Mas
     return inside
 
 
-def _boosts(index: ScopeIndex, question: str, setting: Setting) -> dict[str, Floats]:
-    boosts: dict[str, Floats] = {"user": index.user * np.float32(setting.user)}
-    if spans := ranges(question, index.years):
-        boosts["date"] = within(index.at, spans) * np.float32(setting.date)
+def sharing(times: NDArray[np.float64], spans: Spans) -> Mask:
+    """Which of the times have a moment in one of the half-open spans, (times,). times: (times, 2), start and end"""
+    shared = np.zeros(len(times), np.bool_)
+    for start, end in spans:
+        shared |= (times[:, 0] < end) & (times[:, 1] > start)
+    return shared
+
+
+def word_of(question: str, setting: Setting) -> tuple[float, float]:
+    """What the user's word gets, and what the others' gets: it depends on whose a question asks for."""
+    if of_the_answer(question):
+        return 0.0, setting.own
+    return setting.user + (setting.own if of_oneself(question) else 0.0), 0.0
+
+
+def _boosts(index: ScopeIndex, question: str, spans: Spans, setting: Setting) -> dict[str, Floats]:
+    mine, theirs = word_of(question, setting)
+    boosts: dict[str, Floats] = {"user": np.where(index.user, np.float32(mine), np.float32(theirs))}
+    if spans:
+        inside = within(index.at, spans)
+        tellers, told = index.told
+        inside[tellers[sharing(told, spans)]] = True
+        boosts["date"] = inside * np.float32(setting.date)
     if len(index.names) > 1 and len(meant := named(question, index.names)) == 1:
         boosts["speaker"] = (index.speaker == index.speakers[meant.pop()]) * np.float32(setting.speaker)
     if held := [unit for slot in asked_slots(question, index.speakers) for unit in index.fates.stating(slot)]:

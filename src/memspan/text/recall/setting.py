@@ -17,6 +17,9 @@ class Setting:
 
     embedders: names of the dense arms;  weights: of each arm in the sum, they add up to 1
     date: for a time in a range the question names;  speaker: for the one speaker it names;  user: for role user
+    own: for role user where one asks of oneself; for the others where one asks what they said
+    replies: share of a question's score that the turn after it gets, where somebody else answers; questions: taken
+        from such a question
     bridge: for a unit headed by a name that one of the `bridge_from` best units mentions
     asked: for a unit that states a value of the very thing the question asks for
     superseded: taken from a unit that no longer holds
@@ -26,6 +29,8 @@ class Setting:
         moved by `feedback` towards the `feedback_from` nearest
     standing: at most so many standing instructions are shown, within standing_tokens [tokens] and standing_share
         of the budget
+    terse, terse_tokens: what a unit's length takes from its score in packing: terse * ln(tokens / terse_tokens), for
+        more than terse_tokens
     dear_tokens, dear_share: a unit costing more than the larger of the two (share of the budget) is skipped in packing
     """
 
@@ -35,6 +40,9 @@ class Setting:
     date: float = 3.0
     speaker: float = 0.8
     user: float = 0.3
+    own: float = 0.6
+    replies: float = 0.2
+    questions: float = 0.8
     bridge: float = 2.0
     bridge_from: int = 5
     asked: float = 3.0
@@ -49,6 +57,8 @@ class Setting:
     standing: int = 8
     standing_tokens: int = 120
     standing_share: float = 0.2
+    terse: float = 0.4
+    terse_tokens: int = 50
     dear_tokens: int = 160
     dear_share: float = 0.4
 
