@@ -1,5 +1,6 @@
 """Packing skips what does not fit and keeps the budget."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +26,14 @@ def test_one_dear_turn_does_not_eat_the_budget():
     """What costs more than max(160 tokens, 40 % of the budget) is left out even where it would fit."""
     assert packed(["a" * 1000, "b" * 100], tokens=400) == [1]
     assert packed(["a" * 1000, "b" * 100], tokens=1000) == [0, 1]
+
+
+def test_of_two_nearly_as_good_the_shorter_is_tried_first():
+    """Length costs a little where a budget binds; the best stays first, and a limit counts hits, not tokens."""
+    scores, chars = np.array([5.0, 4.0, 3.9, 1.0], np.float32), np.array([2000, 2000, 100, 100], np.int32)
+    assert Packer(1000, estimate, LITE).order(scores, chars, None).tolist() == [0, 2, 1, 3]
+    assert Packer(1000, estimate, LITE).order(scores, chars, 3).tolist() == [0, 1, 2, 3]
+    assert Packer(None, estimate, LITE).order(scores, chars, None).tolist() == [0, 1, 2, 3]
 
 
 @given(

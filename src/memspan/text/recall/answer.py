@@ -89,7 +89,9 @@ class Answerer:
         pinned = ((unit, turn) for unit in ranking.standing if (turn := read.turn(unit)) is not None)
         standing = self._hits(ranking, list(packer.standing(pinned)), told, read)
         shown = {hit.id for hit in standing} if budget.tokens is not None else set()
-        hits = self._hits(ranking, list(packer.walk(self._candidates(told, packer, shown), limit)), told, read)
+        places: dict[int, int] = {}
+        packed = list(packer.walk(self._candidates(told, packer, shown, places, limit), limit))
+        hits = self._hits(ranking, sorted(packed, key=lambda item: places[item[0]]), told, read)
         block = context.render(hits, standing, self._secret)
         return Recall(
             question=question,
@@ -146,19 +148,25 @@ class Answerer:
             self._kinds[name] = kind(next(one for one in self.embedders if one.name == name))
         return self._kinds[name]
 
-    def _candidates(self, told: "_Told", packer: Packer, shown: set[str]) -> Iterator[tuple[int, Turn]]:
-        """Ranked turns and records, best first, without those shown already and those that cannot fit any more."""
-        waiting, read, given, turns = told.ranking.units, told.read, set[int](), self.index.count
+    def _candidates(
+        self, told: "_Told", packer: Packer, shown: set[str], places: dict[int, int], limit: int | None
+    ) -> Iterator[tuple[int, Turn]]:
+        """Ranked turns and records as they are to be tried, without those shown already and those that cannot fit.
+
+        places: takes in where each is ranked
+        """
+        units, read, turns = told.ranking.units, told.read, self.index.count
+        waiting = packer.order(told.ranking.scores, read.chars[units], limit)
         while len(waiting):
             ahead = waiting[:_READ_AHEAD]
-            read.ahead(ahead.tolist())
-            for ranked in ahead.tolist():
+            read.ahead(units[ahead].tolist())
+            for place, ranked in zip(ahead.tolist(), units[ahead].tolist(), strict=True):
                 unit = told.instead(ranked) if ranked > turns else ranked
-                if unit and unit not in given and (turn := read.turn(unit)) is not None and turn.id not in shown:
-                    given.add(unit)
+                if unit and unit not in places and (turn := read.turn(unit)) is not None and turn.id not in shown:
+                    places[unit] = place
                     yield unit, turn
             waiting = waiting[_READ_AHEAD:]
-            waiting = waiting[packer.may_fit(read.chars[waiting])]
+            waiting = waiting[packer.may_fit(read.chars[units[waiting]])]
 
     def _hits(
         self, ranking: Ranking, items: Sequence[tuple[int, Turn, int]], told: "_Told", read: "_Reader"

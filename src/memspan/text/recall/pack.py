@@ -4,6 +4,9 @@ Walk down the ranking and skip what does not fit, never stop: stopping at the fi
 28 points of evidence at 500 tokens where turns are long. Skip too what costs more than max(160 tokens, 40 % of the
 budget): one long answer would push out a handful of facts.
 
+Where a budget binds, a unit's worth is what it brings per token, so length takes a little from a unit's score: of two
+that are nearly as good, the shorter is tried first. It pays most where turns are long (RealMem, BEAM).
+
 A source less trusted than the assistant gets one item and a quarter of the budget while there is evidence of more
 trust: whoever plants two hundred copies of a sentence gets one of them in. Where nothing else is there, it gets all.
 """
@@ -93,6 +96,19 @@ class Packer:
             return np.ones(len(chars), np.bool_)
         per_token = CHARS_PER_TOKEN if self.count_tokens is estimate else MOST_CHARS_PER_TOKEN
         return (chars + LEAST_AROUND) // per_token <= min(self.tokens - self.spent, self._most())
+
+    def order(self, scores: NDArray[np.float32], chars: NDArray[np.int32], limit: int | None) -> NDArray[np.int64]:
+        """Places of ranked units in the order in which they are tried: the best, then what is short a bit sooner.
+
+        scores, chars: of the units, best first, (units,);  limit: where hits are counted, length costs nothing
+        """
+        if self.tokens is None or limit is not None or not len(scores):
+            return np.arange(len(scores))
+        placed = np.maximum.accumulate(scores[::-1])[::-1]  # rules may have put a unit before one with a higher score
+        lengths = np.maximum((chars + LEAST_AROUND) / (CHARS_PER_TOKEN * self.setting.terse_tokens), 1)
+        worth = placed - self.setting.terse * np.log(lengths)
+        worth[0] = np.inf
+        return np.argsort(-worth, kind="stable")
 
     def walk(self, ranked: Iterable[tuple[int, Turn]], limit: int | None) -> Iterator[tuple[int, Turn, int]]:
         """(unit, turn, tokens) of what is packed, best first, at most `limit`.
