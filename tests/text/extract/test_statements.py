@@ -204,6 +204,40 @@ def test_hostile_repetition_ends_at_once(piece):
 
 def test_a_line_of_a_log_is_no_key_with_a_value():
     """What a ticket's line tells stands beside its other lines; a setting's line replaces the one before."""
-    told = ("PAY-86: due date changed from 2025-06-16 to 2025-06-25 by Bruno", "PAY-86: status open", "#412: merged")
-    assert [statement(text) for text in told] == [None, None, None]
+    told = ("PAY-86: moved from todo to done", "PAY-86: status open", "#412: merged", "PAY-86 comment by Ann: fine")
+    assert [statement(text) for text in told] == [None] * 4
     assert statement("db.pool_size: 20") is not None and statement("MAX_RETRIES: 5") is not None
+
+
+LOGGED = [
+    ("PAY-84: owner changed from Bruno to Fatou by Fatou", ("pay-84", "owner", "fatou")),
+    ("PAY-84: priority set to high by Ana", ("pay-84", "priority", "high")),
+    ("PAY-86: due date changed from 2025-06-16 to 2025-06-25", ("pay-86", "due date", "2025-06-25")),
+    ("PAY-84 status: in review", ("pay-84", "status", "in review")),
+    ("PAY-84: status: todo -> in review", ("pay-84", "status", "in review")),
+    ("#412 milestone was moved from 1.2 to 1.3", ("412", "milestone", "1.3")),
+    ("#412: colour of the button set to red", ("412", "colour of the button", "red")),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), LOGGED, ids=[text[:30] for text, _ in LOGGED])
+def test_a_line_of_a_log_gives_a_field_of_its_ticket_a_value(text, told):
+    """So that only a line about the same field of the same ticket replaces it."""
+    found = statement(text, "linear")
+    assert found is not None and tuple(found[:3]) == told
+
+
+def test_a_ticket_says_of_its_fields_what_a_sentence_says():
+    """One slot for the log and for who tells of it; each field has its own."""
+    told = ("PAY-84: owner set to Bruno", "The owner of PAY-84 is Bruno.", "PAY-84's owner is now Bruno.")
+    assert len({columns(text) for text in told}) == 1
+    assert columns("PAY-84: owner set to Bruno")[0] != columns("PAY-84: status set to done")[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["PAY-84: I changed it from A to B", "PAY-84: they set to work", "PAY-84 comment: set", "84: what to do"]
+)
+def test_what_people_say_under_a_ticket_is_no_field(text):
+    """Pronouns name no field; nor does what is not known to have one value, unless the line says that it was set."""
+    found = statement(text)
+    assert found is None or found.subject == ""

@@ -145,7 +145,15 @@ _PAIR = later(
 )
 _SET = later(r"(?:please )?(?:set|change|update) (?P<key>[\w./-]{2,60}) to (?P<value>\S.{0,100})", _ANY)
 _CODE_KEY = later(r"\w*[a-z0-9][A-Z_.\[/-]\w|[a-z]+\d|\d|[a-z]+[._/-][a-z]")
-_TICKET = later(r"#?\d+|[A-Za-z]{2,10}-\d+")  # "PAY-86: due date changed" opens a line of a log; each tells something else
+_TICKET_KEY = r"(?:#\d+|[A-Za-z]{2,10}-\d+)"
+_TICKET = later(rf"{_TICKET_KEY}|\d+")  # "PAY-86: merged" opens a line of a log, and each line tells something else
+_OF_TICKET = later(rf"{_TICKET_KEY} \S")
+_LOGGED = later(
+    rf"(?P<key>{_TICKET_KEY}):? (?P<field>[A-Za-z][a-z_-]*(?: [a-z_-]+){{0,3}}?)"
+    r"(?:(?: (?:has|have|was|were|is|got|been))* (?:changed|set|reset|updated|moved|switched|raised|lowered|increased"
+    rf"|decreased|pushed|postponed){_FROM}"
+    r"|(?: is now|:|(?: ?(?:=|->|→))) ?(?:\S.{0,60}? (?:->|→) )?(?P<shown>\S.*))"
+)
 _VALUE_WORDS = 5
 _NO_KEY_WORD = later(
     r"\b(?:i|me|you|we|us|he|him|she|it|they|them|this|that|these|those|what|how|why|who|is|are|was|were|be|been|has|have"
@@ -168,7 +176,12 @@ okay everyone everybody someone somebody nobody nothing people some all both eac
 its the a an these those one please thanks sorry maybe just not now today since after before while as once because
 although though unless until for from in on at of with like which whose to
 """
+_FIELDS = """
+assignee component estimate iteration milestone phase priority reporter resolution reviewer severity sprint stage state
+status
+"""
 _NO_KEYS, _NO_SUBJECTS = frozenset(_NO_KEY.split()), frozenset(_NO_SUBJECT.split())
+_TICKET_FIELDS = frozenset(_FIELDS.split())
 
 
 class Statement(NamedTuple):
@@ -336,9 +349,11 @@ def _numbered(fact: str) -> Statement | None:
 
 
 def _keyed(text: str) -> Statement | None:
-    """ "K: V", "K = V" or "set K to V", being the whole turn."""
+    """ "K: V", "K = V", "set K to V" or a line of a ticket's log, being the whole turn."""
     if "\n" in text or text.endswith("?"):
         return None
+    if (seen := _LOGGED.fullmatch(text)) is not None and (logged := _logged(seen)) is not None:
+        return logged
     if (seen := _SET.fullmatch(text)) is not None and _CODE_KEY.search(seen["key"]):
         return _made("", relation(seen["key"]), seen["value"])
     if (seen := _PAIR.fullmatch(text)) is None:
@@ -347,6 +362,15 @@ def _keyed(text: str) -> Statement | None:
     if not value or not _is_key(seen["key"], seen["by"], value):
         return None
     return _made("", relation(seen["key"]), value)
+
+
+def _logged(seen: re.Match[str]) -> Statement | None:
+    """ "PAY-84: owner changed from A to B", of any field; "PAY-84 status: open", of those that have one value."""
+    field = relation(seen["field"].replace("_", " "))
+    told = bool(seen["value"]) or field in _TICKET_FIELDS or known(field.split()[-1] if field else "")
+    if not told or _NO_KEY_WORD.search(field):
+        return None
+    return _made(seen["key"], field, clause(seen["value"] or seen["shown"]))
 
 
 def _is_key(key: str, by: str, value: str) -> bool:
@@ -358,7 +382,7 @@ def _is_key(key: str, by: str, value: str) -> bool:
         return False
     if by == ":" and len(words) > 1:
         return False
-    if by.startswith(":") and _TICKET.fullmatch(key):
+    if by.startswith(":") and (_TICKET.fullmatch(key) or (_OF_TICKET.match(key) and "by" in words)):
         return False
     if "=" in by or "-" in by or known(words[-1]) or _CODE_KEY.search(key):
         return True
