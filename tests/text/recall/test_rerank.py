@@ -12,6 +12,7 @@ from memspan.text.embed.hashing import Hashing
 from memspan.text.embed.onnx import Read
 from memspan.text.index.readings import Readings
 from memspan.text.recall import rerank
+from memspan.text.recall.advice import kind, without
 from memspan.text.recall.rerank import BEHIND, BESIDE, NAME, VECTOR, WORDS, Line, Reranker
 
 
@@ -32,7 +33,7 @@ class Words(Hashing):
         return Read(pieces, self.embed(words).astype(np.float16), self.embed([text])[0])
 
 
-def looping(asked, reads, around, advice=1.0):
+def looping(asked, reads, around):
     """What the reranker adds, by the definition: (texts,)."""
     shares = []
     for piece in asked.pieces:
@@ -50,7 +51,7 @@ def looping(asked, reads, around, advice=1.0):
         kept = [max([own, 0, *(best[other][n] - less for other, _, less in near)]) for n, own in enumerate(best[place])]
         words.append(sum(share * like**2 for share, like in zip(shares, kept, strict=True)) / sum(shares))
     z = [(np.array(figure) - np.mean(figure)) / np.std(figure) for figure in (cosines, words)]
-    return advice * (VECTOR * z[0] + WORDS * z[1])
+    return VECTOR * z[0] + WORDS * z[1]
 
 
 TEXTS = ["Ann: I bake bread", "Bob: what bread", "Ann: rye with seeds", "Bob: my dog is ill", "rain"]
@@ -68,14 +69,31 @@ def test_the_figures_are_those_of_loops():
     assert found.floor == pytest.approx(float(found.raw.min()))
 
 
-def test_a_time_halves_it_and_advice_doubles_it():
-    """The same figures otherwise; advice also takes the kind of question out of the vector."""
+def test_a_time_halves_it_and_advice_is_mostly_the_vector():
+    """The figures stay; advice also takes the kind of question out of the vector."""
     arguments = "Which bread?", TEXTS, np.array(AROUND), Readings()
     plain = Reranker(Words()).candidates(*arguments, advice=False, dated=False).raw
     dated = Reranker(Words()).candidates(*arguments, advice=False, dated=True).raw
     advice = Reranker(Words()).candidates(*arguments, advice=True, dated=True).raw
     np.testing.assert_allclose(dated, plain / 2, atol=1e-6)
-    assert np.ptp(advice) > 1.5 * np.ptp(plain)
+    words = Reranker(Words(), vector=False).candidates(*arguments, advice=True, dated=True).raw
+    kept = without(Words().embed(["Which bread?"])[0], kind(Words()))
+    model = Words()
+    rows = [
+        one.vector
+        + sum(share * model.read([TEXTS[n]])[0].vector for n, share in zip(near, BESIDE, strict=True) if n >= 0)
+        for one, near in zip(model.read(TEXTS), AROUND, strict=True)
+    ]
+    cosines = np.array([row @ kept / np.linalg.norm(row) for row in rows])
+    np.testing.assert_allclose(advice - words, 3 * VECTOR * (cosines - cosines.mean()) / cosines.std(), atol=1e-4)
+
+
+def test_where_the_vector_is_an_arm_already_the_words_alone_are_added():
+    """As in the setting full."""
+    words = Reranker(Words(), vector=False).candidates(
+        "Which bread?", TEXTS, np.array(AROUND), Readings(), advice=False, dated=False
+    )
+    assert float(words.raw.std()) == pytest.approx(WORDS, rel=1e-4)
 
 
 def test_what_stands_alone_is_scored_on_the_same_line():
@@ -205,7 +223,7 @@ def test_what_is_missing_is_said(tmp_path, monkeypatch):
 
 
 def test_a_line_is_a_line():
-    """raw is linear in both figures, with the weights that the module names."""
+    """raw is linear in both figures."""
     zero, one = np.zeros(2, np.float32), np.ones(2, np.float32)
-    line = Line(zero, zero, zero, means=(1.0, 2.0), stds=(0.5, 4.0), times=3.0)
-    np.testing.assert_allclose(line.raw((one, one)), 3 * (rerank.WORDS * (1 - 2) / 4) * one, rtol=1e-6)
+    line = Line(zero, zero, zero, weights=(2.0, 3.0), means=(1.0, 2.0), stds=(0.5, 4.0))
+    np.testing.assert_allclose(line.raw((2 * one, one)), 2 * (2 - 1) / 0.5 + 3 * (1 - 2) / 4 * one, rtol=1e-6)

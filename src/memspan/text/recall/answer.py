@@ -140,7 +140,7 @@ class Answerer:
     def _reranker(self) -> Reranker:
         """Reads with the setting's own MiniLM where it has one."""
         mine = [embedder for embedder in self.embedders if isinstance(embedder, Onnx)]
-        return Reranker(mine[0] if mine else Onnx())
+        return Reranker(mine[0] if mine else Onnx(), vector=not mine)
 
     def _kind(self, name: str) -> NDArray[np.float32]:
         """What questions for advice share, in an embedder's vectors; found once."""

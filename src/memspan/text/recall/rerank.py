@@ -37,9 +37,10 @@ LONGEST = 1024
 BRIDGE = 6.0
 """Setting.bridge when the best units have been read again: what they mention can be trusted further."""
 VECTOR, WORDS = 0.5, 0.6
-ADVICE, DATED = 2.0, 0.5
-"""Times as much where advice is sought: a liking shares its topic with the question, hardly a word. Half as much where
-the question names a time: then the time has chosen, and evidence is also what stands around it in other words."""
+ADVICE, DATED = 3.0, 0.5
+"""The vector counts three times where advice is sought: a liking shares its topic with the question, hardly a word.
+Both count half where the question names a time: then the time has chosen, and evidence is also what stands around it
+in other words."""
 BESIDE = (0.3, 0.3, 0.15, 0.15, 0.075, 0.075)
 """How much of the vectors of the turns around counts: the one before, after, the second before, ..."""
 BEHIND = (0.04, 0.04, 0.08, 0.08, 0.12, 0.12)
@@ -61,15 +62,15 @@ class Line:
     """How one question scores what is read, drawn through its candidates: a record then counts as a turn would.
 
     vector: the question's, (384,);  tokens: (n, 384);  shares: how much each token counts, they add up to 1
-    means, stds: of the two figures over the candidates;  times: what both are multiplied with
+    weights: of the two figures, cosine and words;  means, stds: theirs over the candidates
     """
 
     vector: Floats
     tokens: Floats
     shares: Floats
+    weights: tuple[float, float]
     means: tuple[float, float] = (0.0, 0.0)
     stds: tuple[float, float] = (1.0, 1.0)
-    times: float = 1.0
 
     def figures(self, reads: Sequence[Read], beside: Places) -> tuple[Floats, Floats]:
         """Cosine and late interaction of each text, (texts,) both.
@@ -88,11 +89,11 @@ class Line:
 
     def raw(self, figures: tuple[Floats, Floats]) -> Floats:
         """What the reranker adds to the sum of each text, (texts,)."""
-        cosines, words = (
-            (figure - np.float32(mean)) / np.float32(std)
-            for figure, mean, std in zip(figures, self.means, self.stds, strict=True)
+        parts = zip(figures, self.weights, self.means, self.stds, strict=True)
+        total: Floats = sum(
+            (np.float32(weight / std) * (figure - np.float32(mean)) for figure, weight, mean, std in parts),
+            np.zeros(len(figures[0]), np.float32),
         )
-        total: Floats = np.float32(self.times) * (np.float32(VECTOR) * cosines + np.float32(WORDS) * words)
         return total
 
 
@@ -122,10 +123,13 @@ class Reranked:
 
 
 class Reranker:
-    """Scores candidates anew for a question. model: what reads them"""
+    """Scores candidates anew for a question.
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    model: what reads them;  vector: whether the cosine counts; not where it is an arm of the first stage already
+    """
+
+    def __init__(self, model: Model, *, vector: bool = True) -> None:
+        self._model, self._vector = model, vector
 
     @cached_property
     def _kind(self) -> Floats:
@@ -146,13 +150,19 @@ class Reranker:
             vector,
             asked.tokens.astype(np.float32),
             _shares(asked.pieces, reads),
-            times=ADVICE if advice else DATED if dated else 1.0,
+            self._weights(advice=advice, dated=dated),
         )
         figures = line.figures(reads, beside)
         means = (float(figures[0].mean()), float(figures[1].mean()))
         stds = (_spread(figures[0]), _spread(figures[1]))
         line = replace(line, means=means, stds=stds)
         return Reranked(line.raw(figures), line, self._model, readings)
+
+    def _weights(self, *, advice: bool, dated: bool) -> tuple[float, float]:
+        vector = VECTOR if self._vector else 0.0
+        if advice:
+            return ADVICE * vector, WORDS
+        return (DATED * vector, DATED * WORDS) if dated else (vector, WORDS)
 
 
 def _shares(pieces: NDArray[np.int32], reads: Sequence[Read]) -> Floats:
