@@ -36,6 +36,16 @@ def _memory_gb() -> float | None:
     return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
 
 
+def peak_rss() -> int:
+    """Most memory this process ever held [bytes]; 0 where the platform does not tell.
+
+    getrusage would count the parent's too, before exec.
+    """
+    status = Path("/proc/self/status")
+    lines = status.read_text("utf-8").splitlines() if status.exists() else []
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
+
+
 def versions() -> dict[str, str | None]:
     """Python, memspan, and what it stands on; None where not installed."""
     found: dict[str, str | None] = {"python": sys.version.split()[0], "memspan": _version("memspan")}

@@ -3,7 +3,6 @@
 What crosses to a system's process is a Job: units, and what is asked. Gold, categories and answers stay behind.
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from memspan.bench.cases import Ask, Case, DataSet, Question, Unit
+from memspan.bench.machine import peak_rss
 from memspan.bench.peers.client import Peer
 from memspan.bench.systems import Packed, System, load
 from memspan.bench.tasks import Write, steps
@@ -103,13 +103,3 @@ def _ask(system: System, ask: Ask, depth: int) -> Reply:
     read_s = perf_counter() - start
     packed |= {tokens: system.pack(ask, tokens) for tokens in BUDGETS if tokens != TIMED}
     return Reply(tuple(system.recall(ask, depth)), packed, read_s)
-
-
-def peak_rss() -> int:
-    """Most memory this process ever held [bytes]; 0 where the platform does not tell."""
-    try:
-        import resource
-    except ImportError:
-        return 0
-    unit = 1 if sys.platform == "darwin" else 1024
-    return unit * int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

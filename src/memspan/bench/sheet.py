@@ -103,5 +103,6 @@ class Sheet:
 
 
 def part(data: DataSet, case: Case, question: Question) -> Part:
-    """The half the question belongs to."""
-    return part_of(f"{data.name}/{case.cluster_of(question)}")
+    """The half the question belongs to: on a ladder the same one on every rung."""
+    cluster = case.cluster_of(question)
+    return part_of(cluster if case.rung else f"{data.name}/{cluster}")

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from memspan.bench.cases import Unit
-from memspan.bench.machine import machine, versions
+from memspan.bench.machine import machine, peak_rss, versions
 from memspan.bench.speech import conversations, questions
 
 SCHEMA = "memspan.bench.speed/1"
@@ -211,12 +211,8 @@ def percentiles(name: str, times: Sequence[float]) -> dict[str, float]:
 
 
 def peak_rss_mb() -> float | None:
-    """Most memory this process ever held [MB]; getrusage would count the parent's too, before exec."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return round(int(line.split()[1]) / 1024, 1)
-    return None
+    """Most memory this process ever held [MB]; None where the platform does not tell."""
+    return round(peak_rss() / 2**20, 1) or None
 
 
 if __name__ == "__main__":

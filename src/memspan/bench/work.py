@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from memspan.bench import crew, systems, vectors
 from memspan.bench.cases import DataSet
+from memspan.bench.peers import client
 from memspan.bench.replies import Replies, fingerprint
 from memspan.bench.report import Board
 from memspan.bench.runner import Job, job_of
@@ -15,7 +16,7 @@ from memspan.core.errors import MemspanError, MissingExtra, MissingModel
 
 LIMIT_S = 1800.0
 PEER_LIMIT_S = 60.0
-PEER_PATIENCE_S = 600.0
+PEER_PATIENCE_S = 180.0
 """A peer's case begun within its limit may take so long; then it is killed."""
 Say = Callable[[str], None]
 Pair = tuple[DataSet, str]
@@ -63,6 +64,7 @@ class Work:
                     systems.load(name)(Path(folder)).close()
                 except MemspanError as why:
                     self.absent[name] = str(why)
+        client.stop()
         return [pair for pair in pairs if pair[1] not in self.absent]
 
     def _left(self, data: DataSet, system: str) -> crew.Stint | None:

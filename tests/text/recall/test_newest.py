@@ -87,3 +87,12 @@ def test_only_the_best_are_compared():
     """A unit past the first LOOKED_AT stays where it is."""
     told = [(OLD, 1), *((f"Row {n} of the table is blank.", 1) for n in range(LOOKED_AT - 1)), (NEW, 2)]
     assert order(*told) == [text for text, _ in told]
+
+
+def test_somebody_elses_thing_is_not_newer_news_of_mine():
+    """The same words about Pernille's parcels and about mine; told of mine again, it is."""
+    mine, hers = "My parcels are left at the laundry.", "Pernille's parcels are left at the tailor now."
+    again = "My parcels are left at the tailor now."
+    asked = "Where are my parcels left?"
+    assert order((mine, 1.0), (hers, 2.0), question=asked) == [mine, hers]
+    assert order((mine, 1.0), (again, 2.0), question=asked) == [again, mine]

@@ -1,7 +1,7 @@
 """letta-core: ten facts kept for an agent, questions on them, and one more fact that contradicts an answer.
 
 Source: letta-ai/letta-evals, letta-leaderboard/core-memory-read-agent and core-memory-update-agent.
-A unit is a fact; they have no time but their order, each a session of its own. letta-core-read: one case for each ten
+A unit is a fact, each a session of its own; told at one time, the contradicting one a day later. letta-core-read: one case for each ten
 facts; evidence is the facts that answer a question, which only the update file names. letta-core-update: one case a
 question, its ten facts and the contradicting one as the last; evidence is that one, and the old facts are `stale`.
 """
@@ -14,8 +14,12 @@ from memspan.bench.datasets._text import clean
 from memspan.bench.files import records
 
 
+_TOLD = 1_704_103_200.0  # 2024-01-01; the file has no time
+_DAY_S = 86_400.0
+
+
 def _units(facts: Sequence[str]) -> list[Unit]:
-    return [Unit(f"u{n}", clean(fact), session=f"s{n}") for n, fact in enumerate(facts)]
+    return [Unit(f"u{n}", clean(fact), session=f"s{n}", at=_TOLD) for n, fact in enumerate(facts)]
 
 
 def _old(row: Fields) -> frozenset[str]:
@@ -47,7 +51,8 @@ def read_updates(found: Found) -> Iterator[Case]:
     """One case a question; the cases of one group are one cluster."""
     rows = (row for path in found["updates"] for row in records(path))
     for number, row in enumerate(rows):
-        units = _units([*row["facts"], row["contradicting_fact"]])
+        units = _units(row["facts"])
+        units.append(Unit(f"u{len(units)}", clean(row["contradicting_fact"]), session="later", at=_TOLD + _DAY_S))
         question = Question(
             id="q0",
             text=clean(row["question"]),

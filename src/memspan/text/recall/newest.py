@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from memspan.text.extract.claims import is_claim, names
 from memspan.text.index.words import words
+from memspan.text.patterns import later
 
 LOOKED_AT = 16
 """How many of the best units are compared."""
@@ -21,6 +22,8 @@ SECOND_UP_TO = 6
 """A claim among the first so many also passes the second nearest."""
 SHARE = 0.3
 """Of the words two claims share where they share no name, and of the older one's answer to the question."""
+
+_OWNER = later(r"(\b[Mm](?:y|ine)\b|\b[Oo]urs?\b)|\b[A-Z][\w-]+['’]s\b(?! (?:a|the|been|going|not|now|just)\b)")
 
 Vectors = Callable[[Sequence[int]], NDArray[np.float32]]
 """Unit rows of units, (len(units), dim); dim may be 0."""
@@ -32,6 +35,7 @@ class _Claim:
     at: float
     stems: frozenset[str]
     names: frozenset[str]
+    owner: str
 
 
 def newer_first(
@@ -44,7 +48,7 @@ def newer_first(
     """
     order = list(units)
     claims = [
-        _Claim(place, at[place], frozenset(words(text)), names(text))
+        _Claim(place, at[place], frozenset(words(text)), names(text), _owner(text))
         for place, unit in enumerate(units[:LOOKED_AT])
         if at[place] == at[place] and is_claim(text := texts.get(unit, ""))  # NaN: not known when
     ]
@@ -77,7 +81,21 @@ def _passed(mine: int, claims: Sequence[_Claim], near: NDArray[np.float32], aske
 
 
 def _comparable(one: _Claim, other: _Claim) -> bool:
+    if one.owner != other.owner and "me" in (one.owner, other.owner) and "" not in (one.owner, other.owner):
+        return False  # "my parcels" and "Pernille's parcels" have the words in common and nothing else
     return not one.names.isdisjoint(other.names) or _shared(one.stems, other.stems) >= SHARE
+
+
+def _owner(text: str) -> str:
+    """Whose thing a claim opens with: "me", "someone" named, or "" where it is nobody's.
+
+    >>> _owner("My parcels are left at the laundry."), _owner("Pernille's are not."), _owner("It rains.")
+    ('me', 'someone', '')
+    """
+    seen = _OWNER.search(text)
+    if seen is None:
+        return ""
+    return "me" if seen[1] else "someone"
 
 
 def _shared(one: frozenset[str], other: frozenset[str]) -> float:
