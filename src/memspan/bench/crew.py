@@ -81,7 +81,7 @@ class _Seat:
 
 
 def serve(pipe: Connection, prepare: Callable[[], None] | None) -> None:
-    """What a worker does: jobs in, outcomes out, until the pipe closes. An exception goes out as a status and its text."""
+    """What a worker does: jobs in, outcomes out, until the pipe closes. An exception goes out as status and text."""
     if prepare:
         prepare()
     while True:

@@ -152,7 +152,8 @@ def _planned(names: Sequence[str]) -> list[tuple[str, str]]:
 
 def _quick(sheet: Sheet, seed: int) -> Sheet:
     """A stratified choice of questions from the first cases that are not large; one case at least where one is not."""
-    room, allowed, start = QUICK_UNITS, [], 0
+    allowed: list[int] = []
+    room, start = QUICK_UNITS, 0
     for case, some in zip(sheet.cases, sheet.asked, strict=True):
         if len(case.units) <= room:
             allowed += range(start, start + len(some))

@@ -1,8 +1,8 @@
 """letta-core: ten facts kept for an agent, questions on them, and one more fact that contradicts an answer.
 
 Source: letta-ai/letta-evals, letta-leaderboard/core-memory-read-agent and core-memory-update-agent.
-A unit is a fact, each a session of its own; told at one time, the contradicting one a day later. letta-core-read: one case for each ten
-facts; evidence is the facts that answer a question, which only the update file names. letta-core-update: one case a
+A unit is a fact, each a session of its own; told at one time, the contradicting one a day later.
+letta-core-read: one case for each ten facts; evidence is the facts that answer a question, which only the update file names. letta-core-update: one case a
 question, its ten facts and the contradicting one as the last; evidence is that one, and the old facts are `stale`.
 """
 
@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from memspan.bench.cases import Case, DataSet, Fields, Found, Question, Sniff, Unit
 from memspan.bench.datasets._text import clean
 from memspan.bench.files import records
-
 
 _TOLD = 1_704_103_200.0  # 2024-01-01; the file has no time
 _DAY_S = 86_400.0
