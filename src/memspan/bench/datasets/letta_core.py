@@ -2,8 +2,9 @@
 
 Source: letta-ai/letta-evals, letta-leaderboard/core-memory-read-agent and core-memory-update-agent.
 A unit is a fact, each a session of its own; told at one time, the contradicting one a day later.
-letta-core-read: one case for each ten facts; evidence is the facts that answer a question, which only the update file names. letta-core-update: one case a
-question, its ten facts and the contradicting one as the last; evidence is that one, and the old facts are `stale`.
+letta-core-read: one case for each ten facts; evidence is the facts that answer a question, which only the update file
+names. letta-core-update: one case a question, its ten facts and the contradicting one as the last; evidence is that
+one, and the old facts are `stale`.
 """
 
 from collections import defaultdict
