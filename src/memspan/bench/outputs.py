@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from memspan.bench import page, plots
+from memspan.bench.page import write as write_page
+from memspan.bench.plots import write as write_plots
 from memspan.bench.report import Result
 from memspan.bench.tables import markdown
 from memspan.core.errors import MissingExtra
@@ -15,9 +16,9 @@ def write(result: Result, out: Path) -> tuple[str, str]:
     (out / "result.json").write_text(text, encoding="utf-8")
     tables = markdown(result)
     (out / "report.md").write_text(tables, encoding="utf-8")
-    page.write(result, out / "report.html")
+    write_page(result, out / "report.html")
     try:
-        plots.write(result, out / "plots")
+        write_plots(result, out / "plots")
     except MissingExtra as why:
         return tables, f"No plots: {why}"
     return tables, ""
