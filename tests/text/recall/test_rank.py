@@ -73,7 +73,7 @@ def totals(memory, question):
     index.refresh()
     texts = dict(enumerate((turn.text for turn in memory.turns()), start=1))
     vectors = {embedder.name: embedder.embed([question])[0]}
-    asked = Asked(question, vectors, {})
+    asked = Asked(question, question, vectors, {})
     ranking = rank(index, asked, setting, lambda units: texts, 10_000, index.view(Moment(0.0)))
     return ranking, np.array([entry[0] for entry in ranking.explain(np.arange(1, index.count + 1))])
 

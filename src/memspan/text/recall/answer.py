@@ -13,6 +13,7 @@ from memspan.core.records import Hit, Quality, Recall, Status, Turn, stored_turn
 from memspan.core.tokens import CountTokens
 from memspan.text.embed.onnx import Onnx
 from memspan.text.embed.static import unread
+from memspan.text.extract.framing import matter
 from memspan.text.extract.standing import advice_seeking
 from memspan.text.index.fates import Moment, View
 from memspan.text.index.marks import SUSPECT
@@ -125,7 +126,8 @@ class Answerer:
         """The scope's units in view ranked for a question, at least `depth` of them where there are so many."""
         read = read or _Reader(self.index)
         asked = question[:MAX_QUESTION_CHARS]
-        vectors = {embedder.name: embedder.embed([asked])[0] for embedder in self.embedders} if self.index.count else {}
+        about = matter(asked)
+        vectors = {embedder.name: embedder.embed([about])[0] for embedder in self.embedders} if self.index.count else {}
         sought: dict[str, NDArray[np.float32]] = {}
         if advice_seeking(asked):
             sought = {name: without(vector, self._kind(name)) for name, vector in vectors.items()}
@@ -133,7 +135,7 @@ class Answerer:
         setting, reranker = self.setting, None
         if quality == "high" and asked.strip() and not unread(asked):
             setting, reranker = replace(setting, bridge=BRIDGE), self._reranker
-        ranking = rank(self.index, Asked(asked, vectors, sought), setting, read.texts, depth, view, reranker)
+        ranking = rank(self.index, Asked(asked, about, vectors, sought), setting, read.texts, depth, view, reranker)
         return joined(ranking, self.index, read.guests, asked, setting, depth, read.texts)
 
     @cached_property

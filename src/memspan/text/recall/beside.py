@@ -58,7 +58,7 @@ def joined(
     depth: how many records are ranked at most;  text_of: reads texts, of records too
     """
     for some in guests:
-        raws, only = _raws(ranking, turns, some, question)
+        raws, only = _raws(ranking, turns, some)
         _draw(ranking, raws, some.there, turns.count)
         boosts = _boosts(turns, some.index, question, ranking, setting)
         total = sum(boosts.values(), np.zeros(some.index.count + 1, np.float32))
@@ -84,11 +84,11 @@ def joined(
     return ranking
 
 
-def _raws(ranking: Ranking, turns: ScopeIndex, some: Guests, question: str) -> tuple[dict[str, Floats], list[float]]:
+def _raws(ranking: Ranking, turns: ScopeIndex, some: Guests) -> tuple[dict[str, Floats], list[float]]:
     """Raw scores of records by arm, (count + 1,), and the idf of the question's words that only records have."""
     raws = {name: some.index.plane(name).scan(vector) for name, vector in ranking.vectors.items()}
     lexical = next(arm.name for arm in ranking.arms if arm.name not in raws)
-    raws[lexical], only = turns.lexical.beside(some.index.lexical, query_words(question))
+    raws[lexical], only = turns.lexical.beside(some.index.lexical, ranking.words)
     return raws, only
 
 

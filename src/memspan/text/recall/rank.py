@@ -42,10 +42,12 @@ _BEHIND = 1e-3
 class Asked:
     """A question with its vectors by embedder name, (dim,).
 
+    matter: what it is about, whose words and vectors are searched for
     sought: the same without what all questions for advice share; empty where it asks for none
     """
 
     question: str
+    matter: str
     vectors: Mapping[str, Floats]
     sought: Mapping[str, Floats]
 
@@ -77,7 +79,7 @@ class Ranking:
     units, scores: (depth,);  arms: lexical first;  boosts: name -> what it adds to each unit (count + 1,)
     standing: units of the standing instructions nearest to the question;  lifted: preferences brought up by rule
     heirs: unit that no longer holds -> the one that holds instead, 0 where nothing does
-    idf_sum: of the question's words that the scope knows;  words_known, words_asked: how many
+    words: of the question, as hashes;  idf_sum: of those that the scope knows;  words_known, words_asked: how many
     vectors: the question as each plane was asked, by embedder name, (dim,)
     reranked: what the reranker says, None where nothing was read again
     spans: the days it is about, half-open [s]
@@ -90,6 +92,7 @@ class Ranking:
     standing: list[int] = field(default_factory=list)
     lifted: list[int] = field(default_factory=list)
     heirs: dict[int, int] = field(default_factory=dict)
+    words: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
     idf_sum: float = 0.0
     words_known: int = 0
     words_asked: int = 0
@@ -142,7 +145,7 @@ def rank(
     if not index.count:
         return Ranking(np.empty(0, np.int64), np.empty(0, np.float32))
     question = asked.question[:MAX_QUESTION_CHARS]
-    words = query_words(question)
+    words = query_words(asked.matter)
     query = index.lexical.query(words)
     plain, there = query.plain(), view.mask
     if there is not None:
@@ -189,6 +192,7 @@ def rank(
             sought = flat.prepare(asked.sought[list(prepared)[-1]])
             _lift(ranking, _nearest(wished, flat.some(sought, wished), setting.lifted), setting.lift_to)
     ranking.vectors = {name: vector for name, (_, vector) in prepared.items()}
+    ranking.words = words
     ranking.idf_sum, ranking.words_known, ranking.words_asked = query.idf_sum, len(query.units), len(words)
     return ranking
 
