@@ -14,7 +14,7 @@ from memspan.bench.use import exact, read, use_scores
 from memspan.core.tokens import estimate
 
 PINNED = {
-    "evermem-syn-1k": "f470440c9e237afa",
+    "evermem-syn-1k": "ac903d168d6b5c1f",
     "convomem-syn": "0f8c76c943244ecd",
     "rewriting-syn": "9fa168996551e47c",
     "sort-syn": "02966e6fc63391e3",

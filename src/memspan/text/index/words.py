@@ -36,6 +36,16 @@ _UNSPACED = (
     "\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _POSSESSIVE = re.compile(r"['’]s\b")
+_THOUSANDS = re.compile(r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?![\d,])")
+_YEAR_OR_THOUSAND = re.compile(r"\d,\d{3}|\b(?:19|20)\d\d\b")
+_MONTHS = {name: place for place, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+_MONTH = (
+    r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)"
+)
+_ISO_DAY = re.compile(r"\b((?:19|20)\d\d)-(\d\d)-(\d\d)\b")
+_DAY_MONTH = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? {_MONTH}\.?,? ((?:19|20)\d\d)\b", re.IGNORECASE)
+_MONTH_DAY = re.compile(rf"\b{_MONTH}\.? (\d{{1,2}})(?:st|nd|rd|th)?,? ((?:19|20)\d\d)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
 _RUNS = re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
 _HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
@@ -48,17 +58,37 @@ BAG = np.dtype([("word", "<u4"), ("count", "u1")])
 def words(text: str) -> list[str]:
     """The index words of a text, in order, with repeats.
 
+    A number with marks between its thousands is also one word, and so is a day, however it is written.
+
     >>> words("What did Caroline's sisters say about running?")
     ['carolin', 'sister', 'sai', 'run']
     >>> words("我搬到里斯本")
     ['我搬', '搬到', '到里', '里斯', '斯本']
+    >>> words("3,160 crowns")
+    ['3', '160', 'crown', '3160']
+    >>> words("the 3rd of May 2021")[-1] == words("2021-05-03")[-1]
+    True
     """
     if text.isascii():
-        return [found for word in _WORD.findall(_POSSESSIVE.sub("", text.lower())) if (found := _stem(word))]
+        found = [stem for word in _WORD.findall(_POSSESSIVE.sub("", text.lower())) if (stem := _stem(word))]
+        return found + _wholes(text) if _YEAR_OR_THOUSAND.search(text) else found
     plain = _POSSESSIVE.sub("", unicodedata.normalize("NFKC", text).lower())
     if not _HAS_UNSPACED.search(plain):  # taking marks off would break hangul and kana
         plain = _MARKS.sub("", unicodedata.normalize("NFD", plain))
-    return [piece for word in _WORD.findall(plain) for piece in _split(word)]
+    found = [piece for word in _WORD.findall(plain) for piece in _split(word)]
+    return found + _wholes(text) if _YEAR_OR_THOUSAND.search(text) else found
+
+
+def _wholes(text: str) -> list[str]:
+    """Numbers and days as one word each: beside their pieces, as files written before have the pieces only."""
+    found = [number.replace(",", "") for number in _THOUSANDS.findall(text)]
+    found += [f"{year}-{month}-{day}" for year, month, day in _ISO_DAY.findall(text)]
+    found += [_day(year, month, day) for day, month, year in _DAY_MONTH.findall(text)]
+    return found + [_day(year, month, day) for month, day, year in _MONTH_DAY.findall(text)]
+
+
+def _day(year: str, month: str, day: str) -> str:
+    return f"{year}-{_MONTHS[month[:3].lower()]:02}-{int(day):02}"
 
 
 def _split(word: str) -> list[str]:
