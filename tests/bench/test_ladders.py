@@ -22,7 +22,7 @@ PINNED = {
     "ruler-syn-chain": "09050016ea47aa97",
 }
 QUICK = list(PINNED)
-HIGHER = {"evermem-syn-10k": "25db47fc55f11f65", "evermem-syn-100k": "680a2bdc4f7a70aa"}
+HIGHER = {"evermem-syn-10k": "fe85faf0ab3cd508", "evermem-syn-100k": "abdf92ec43fedd0a"}
 
 
 @cache
