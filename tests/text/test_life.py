@@ -61,6 +61,30 @@ def test_any_moment_can_be_asked_for(memory, clock):
     assert texts(memory.recall(question, known_at=99)) == []
 
 
+def test_what_a_description_leads_to_is_followed_as_of_the_moment(memory, clock):
+    """From Ann's boss to the boss's phone number; after another boss to hers, and back again as of then."""
+    said(memory, "Noise first.", at=1)
+    said(memory, "My boss is Karen Miller.", at=10, session="1")
+    said(memory, "Karen Miller's phone number is 555 1234.", at=20, session="2")
+    said(memory, "Vera Stone's phone number is 555 9876.", at=30, session="3")
+    said(memory, "My boss is now Vera Stone.", at=40, session="4")
+    for place in range(20):
+        said(memory, f"The phone number of my boss, is that number {place}?", at=50 + place, session=f"noise {place}")
+    question = "What is the phone number of Ann's boss?"
+
+    def found(**when):
+        hits = memory.recall(question, tokens=None, **when)
+        return {hit.text for hit in hits if any(why.name == "asked" for why in hit.why)}
+
+    assert found() == {
+        "My boss is Karen Miller.",
+        "My boss is now Vera Stone.",
+        "Vera Stone's phone number is 555 9876.",
+    }
+    assert found(as_of=35) == {"My boss is Karen Miller.", "Karen Miller's phone number is 555 1234."}
+    assert found(as_of=5) == set()
+
+
 def test_a_correction_replaces_and_the_past_keeps_what_it_believed(memory, clock):
     """The corrected words answer at every event time; known_at before the correction shows the old ones."""
     wrong = said(memory, "The meeting is in room four.", at=10)

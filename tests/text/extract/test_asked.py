@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memspan.text.extract.asked import MAX_ASKED_CHARS, asked_slots
-from memspan.text.extract.statements import columns
+from memspan.text.extract.statements import columns, slot
 
 PAIRS = [
     ("My address is now 5 Elm Street.", "What is my address?"),
@@ -65,9 +65,50 @@ def test_any_question_gives_a_sound_answer(question):
     assert len(found) == len(set(found)) and all(0 < one < 2**63 for one in found)
 
 
-@pytest.mark.parametrize("piece", ["what is ", " of ", "where do ", "now ", "a's "])
+@pytest.mark.parametrize("piece", ["what is ", " of ", "where do ", "now ", "a's ", "the a of "])
 def test_hostile_repetition_ends_at_once(piece):
     """No pattern takes long over a question made to keep it busy."""
     start = time.perf_counter()
-    asked_slots(f"what is {piece * 300}"[:MAX_ASKED_CHARS], ["Ann"])
+    asked_slots(f"what is {piece * 300}"[:MAX_ASKED_CHARS], ["Ann"], lambda _: "it")
     assert time.perf_counter() - start < 0.2
+
+
+KNOWN = {
+    slot("Ann", "employer"): "acme",
+    slot("Ann", "residence"): "hague",
+    slot("Ann", "boss"): "karen miller",
+    slot("Karen Miller", "university"): "old hall",
+    slot("Acme", "owner"): "bob",
+    slot("Old Hall", "founder"): "eve",
+    slot("Karen Miller", "residence"): "rome",
+    slot("The Hague", "mayor"): "jan",
+    slot("Ann sister", "employer"): "acme",
+}
+HOPS = [
+    ("Who is the owner of the company Ann works for?", ("Acme", "owner")),
+    ("Who is the owner of the company that I work at?", ("Acme", "owner")),
+    ("Who is the mayor of the city where Ann lives?", ("The Hague", "mayor")),
+    ("Where does Ann's boss live?", ("Karen Miller", "residence")),
+    ("Where does the boss of Ann live now?", ("Karen Miller", "residence")),
+    ("Who is the founder of the university of the boss of Ann?", ("Old Hall", "founder")),
+    ("Who is my boss's university's founder?", ("Old Hall", "founder")),
+    ("Who is the owner of my sister's employer?", ("Acme", "owner")),
+]
+
+
+@pytest.mark.parametrize(("question", "leads"), HOPS, ids=[question for question, _ in HOPS])
+def test_a_described_subject_is_followed_to_what_it_is(question, leads):
+    """Through one description or two; what leads there is asked for too."""
+    found, plainly = (asked_slots(question, ["Ann"], value_of) for value_of in (lambda one: KNOWN.get(one, ""), None))
+    assert slot(*leads) in found and slot(*leads) not in plainly
+    assert found[: len(plainly)] == plainly and KNOWN.keys() & set(found) > {slot(*leads)}
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["Who is the owner of the company Bob works for?", "Where does Ann's boss work?", "What is the colour of my car?"],
+)
+def test_what_leads_nowhere_asks_for_nothing_more(question):
+    """A first step or a last one that nothing is known of."""
+    known = KNOWN | {slot("Ann", "car"): "honda"}
+    assert asked_slots(question, ["Ann"], lambda one: known.get(one, "")) == asked_slots(question, ["Ann"])

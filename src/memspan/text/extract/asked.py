@@ -2,11 +2,12 @@
 
 Slots ("What is my address now?", "Where does Ann live?") are the counterpart of statements.py: what a turn states of
 something that has one value at a time is found again by the slot itself, whatever other words the question or the turn
-has. A slot that no turn has does no harm: it finds nothing.
+has. A slot that no turn has does no harm: it finds nothing. A subject may be described by a slot of its own ("the
+mother of the university of Ann", "the company Ann works for"): then it is followed to the value that it has.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from memspan.text.extract._calendar import DAY_SECONDS
 from memspan.text.extract.dates import ranges
@@ -16,6 +17,12 @@ from memspan.text.extract.statements import slot
 from memspan.text.patterns import later
 
 MAX_ASKED_CHARS = 300
+MAX_HOPS = 3
+"""How many descriptions one in another are followed."""
+MAX_JOINTS = 6
+"""A description with more of them is none that anybody gives."""
+ValueOf = Callable[[int], str]
+"""The value that a slot has, empty where nothing is known of it."""
 
 _ANY = re.IGNORECASE
 _OPEN = (
@@ -30,7 +37,9 @@ _WHAT = later(
     rf"{_OPEN}(?:what|who|when|where)(?: (?:is|was|are|were)|['’]s) (?:now )?(?:the )?(?P<what>.{{2,160}}?){_END}", _ANY
 )
 _VALUE_OF = later(r"(?:(?:current|latest|last|present|new|newest) )?(?:value|setting) (?:of|for) (?:the )?", _ANY)
-_OWNED = later(r"(?:(?P<mine>my|our)|(?P<name>[^'’]{1,60})['’]s?) (?P<rel>[\w'’ -]{2,60})", _ANY)
+_MINE = later(r"(?:my|our) ", _ANY)
+_JOINT = later(r"['’]s? | of ")
+_THE = later("the ", _ANY)
 _WHO = r"(?P<who>.{1,60}?)"
 _PLACE = "(?:which|what) (?:city|town|country|place)"
 _DOING = (
@@ -38,10 +47,20 @@ _DOING = (
     ("residence", rf"{_PLACE} (?:do|does|did|is|am|are) {_WHO} (?:live|living|based)(?: in)?"),
     ("residence", rf"where (?:have|has|had|did) {_WHO} (?:moved?|relocated?)(?: to)?"),
     ("employer", rf"where (?:do|does|did|am|is|are|was) {_WHO} (?:work|working|employed)"),
-    ("employer", rf"(?:who|whom|(?:which|what) company) (?:do|does|did|is|am) {_WHO} (?:work|working)(?: for| at)?"),
+    ("employer", rf"(?:who|whom|(?:which|what) company) (?:do|does|did) {_WHO} work(?: for| at)?"),
+    ("employer", rf"(?:who|whom|(?:which|what) company) (?:is|am|are|was) {_WHO} working(?: for| at)?"),
     ("spouse", rf"who (?:is|am|are|was) {_WHO} married to"),
     ("age", rf"how old (?:is|am|are|was) {_WHO}"),
 )  # fmt: skip
+_THAT = "(?:(?:that|which|who|whom|where|in which|for which|at which|to whom),? )?"
+_KINDS = (
+    ("employer", rf"(?:company|firm|employer|business|agency|organi[sz]ation|place) {_THAT}{_WHO} "
+     r"(?:works?|worked|is working|was working|am working|is employed|was employed)(?: (?:for|at|by))?"),
+    ("residence", rf"(?:city|town|village|country|place|state) {_THAT}{_WHO} "
+     r"(?:lives?|lived|is living|was living|am living|resides?|resided|is based|was based|am based)(?: in)?"),
+    ("spouse", rf"(?:person|man|woman|one) {_THAT}{_WHO} (?:is|was|am) married to"),
+)  # fmt: skip
+_DESCRIBED = [(rel, later(rf"(?:the )?{kind}", _ANY)) for rel, kind in _KINDS]
 _ONESELF = later(r"\b(?:i|my|mine|me|we|our|ours|us)\b", _ANY)
 _YOU_SAID = later(
     r"\b(?:did|have|had|what|which|that|as|when|how) you (?:\w+ )?(?:say|said|suggest(?:ed)?|recommend(?:ed)?|tell|told"
@@ -57,20 +76,29 @@ _ENDS_ASKING = later(r"[?？][^\w?？]*$")
 _DOES = [(rel, later(rf"{_OPEN}{asks}{_END}", _ANY)) for rel, asks in _DOING]
 
 
-def asked_slots(question: str, speakers: Iterable[str] = ()) -> list[int]:
+def asked_slots(question: str, speakers: Iterable[str] = (), value_of: ValueOf | None = None) -> list[int]:
     """The slots that a question may ask for, likeliest first; none for most questions.
 
     speakers: who "my" and "I" may be
+    value_of: follows a described subject to what it is; without it, only what is named is found
 
     >>> asked_slots("What is Ann's favorite color now?")[0] == slot("Ann", "favourite colour")
+    True
+    >>> known = {slot("Ann", "boss"): "Karen Miller", slot("Karen Miller", "phone"): "555-0100"}
+    >>> slot("Karen Miller", "phone") in asked_slots("What is Ann's boss's phone?", (), lambda it: known.get(it, ""))
     True
     >>> asked_slots("Why did it rain?")
     []
     """
     if len(question) > MAX_ASKED_CHARS:
         return []
-    found = _asked(" ".join(question.split()), tuple(speakers))
-    return list(dict.fromkeys(slot(subject, rel) for subject, rel in found if rel))
+    names = tuple(speakers)
+    asked = [(who, rel) for who, rel in _asked(" ".join(question.split())) if rel]
+    found = [slot(who, rel) for said, rel in asked for who in _whose(said, names)]
+    if value_of is not None:
+        follow = _Followed(names, value_of)
+        found += [one for said, rel in asked for one in follow.slots(said, rel)]
+    return list(dict.fromkeys(found))
 
 
 def asked_ranges(question: str, years: Iterable[int], anchor: float) -> list[tuple[float, float]]:
@@ -121,21 +149,60 @@ def asks(text: str) -> bool:
     return _ENDS_ASKING.search(text, max(0, len(text) - 40)) is not None
 
 
-def _asked(line: str, speakers: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """(subject, relation) pairs: every way to read the question."""
+class _Followed:
+    """From "the company Ann works for" to what it is.
+
+    speakers: who "my" and "I" may be
+    """
+
+    def __init__(self, speakers: Sequence[str], value_of: ValueOf) -> None:
+        self._speakers, self._value_of = speakers, value_of
+
+    def slots(self, described: str, rel: str) -> Iterator[int]:
+        """The relation of what a description leads to, and the slots that lead there; none where that is not known."""
+        for value, path in self._meant(described, MAX_HOPS):
+            for name in (value, f"the {value}"):  # values are kept without an article, names are not
+                if self._value_of(end := slot(name, rel)):
+                    yield from (end, *path)
+
+    def _meant(self, described: str, hops: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """(value, slots that lead to it) of each way to read a description."""
+        for said, rel in _described(described) if hops else ():
+            ways = [(who, ()) for who in _whose(said, self._speakers)]
+            for who, path in (*ways, *self._meant(said, hops - 1)):
+                if value := self._value_of(step := slot(who, rel)):
+                    yield value, (*path, step)
+
+
+def _asked(line: str) -> Iterator[tuple[str, str]]:
+    """(subject, relation) pairs, as they stand there: every way to read the question."""
     for rel, does in _DOES:
         if (seen := does.match(line)) is not None:
-            yield from ((who, rel) for who in _whose(seen["who"], speakers))
+            yield seen["who"], rel
             return
     if (seen := _WHAT.match(line)) is None:
         return
     what = _VALUE_OF.sub("", seen["what"], count=1)
-    if (owned := _OWNED.fullmatch(what)) is not None:
-        whose = _whose("me", speakers) if owned["mine"] else [owned["name"]]
-        yield from ((who, relation(owned["rel"])) for who in whose)
-    for of in re.finditer(" of ", what):  # a relation may have one of its own: "country of citizenship of Ann"
-        yield what[of.end() :], relation(what[: of.start()])
+    yield from _split(what)
     yield "", relation(what)
+
+
+def _described(subject: str) -> Iterator[tuple[str, str]]:
+    """What a description may mean, (subject, relation): "the company Ann works for", "my boss", "the boss of X"."""
+    for rel, kind in _DESCRIBED:
+        if (seen := kind.fullmatch(subject)) is not None:
+            yield seen["who"], rel
+    if len(_JOINT.findall(subject)) <= MAX_JOINTS:
+        yield from _split(_THE.sub("", subject, count=1))
+
+
+def _split(what: str) -> Iterator[tuple[str, str]]:
+    """At every joint, as a relation may have one of its own: "country of citizenship of Ann", "Ann's boss's phone"."""
+    if (mine := _MINE.match(what)) is not None:
+        yield "me", relation(what[mine.end() :])
+    for joint in _JOINT.finditer(what):
+        before, after = what[: joint.start()], what[joint.end() :]
+        yield (after, relation(before)) if joint[0] == " of " else (before, relation(after))
 
 
 def _whose(who: str, speakers: Sequence[str]) -> list[str]:
@@ -144,5 +211,5 @@ def _whose(who: str, speakers: Sequence[str]) -> list[str]:
     if words in (["i"], ["we"], ["me"]):
         return [*speakers, "me"]
     if len(words) > 1 and words[0] in ("my", "our"):
-        return [f"{plain(one)} {' '.join(words[1:])}" for one in [*speakers, "me"]]
+        return [*(f"{plain(one)} {' '.join(words[1:])}" for one in [*speakers, "me"]), who]
     return [who]

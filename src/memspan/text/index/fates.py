@@ -213,6 +213,12 @@ class View:
             self._chains[slot] = _heirs(said)
         return self._chains[slot].get(unit, unit)
 
+    def holder(self, slot: int) -> int:
+        """The unit that states the value which a thing has at this moment, 0 where none is known."""
+        said = self._fates.slots.get(slot, ())
+        holding = (unit for _, unit, value in reversed(said) if value > ANY and self._counts(unit))
+        return next((unit for unit in holding if self._newest(unit) == unit), 0)
+
     def _counts(self, unit: int) -> bool:
         state = self._states.get(unit)
         return self.sees(unit) and (state is None or state.status == "active")

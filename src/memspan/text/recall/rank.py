@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memspan.core.records import Arm as Why
-from memspan.text.extract.asked import asked_ranges, asked_slots, of_oneself, of_the_answer
+from memspan.text.extract.asked import ValueOf, asked_ranges, asked_slots, of_oneself, of_the_answer
 from memspan.text.extract.entities import named
+from memspan.text.extract.statements import statement
 from memspan.text.index.entry import keyed
 from memspan.text.index.fates import Mask, View
 from memspan.text.index.flat import Flat
@@ -165,7 +166,7 @@ def rank(
     arms = [_lexical(index, plain, query.exact, list(near.values()), setting, there)]
     arms += [_arm(name, cosines, setting.weights[name], there) for name, cosines in near.items()]
     spans = asked_ranges(question, index.years, view.anchor)
-    boosts = _boosts(index, question, spans, setting)
+    boosts = _boosts(index, question, spans, setting, lambda slot: _value(slot, view, text_of))
     total = np.full(index.count + 1, sum(arm.base for arm in arms), np.float32)
     for arm in arms:
         total += np.float32(arm.slope) * arm.raw
@@ -285,7 +286,13 @@ def word_of(question: str, setting: Setting) -> tuple[float, float]:
     return setting.user + (setting.own if of_oneself(question) else 0.0), 0.0
 
 
-def _boosts(index: ScopeIndex, question: str, spans: Spans, setting: Setting) -> dict[str, Floats]:
+def _value(slot: int, view: View, text_of: TextOf) -> str:
+    """What a thing is at this moment, empty where nothing says so."""
+    said = statement(text_of([unit]).get(unit, "")) if (unit := view.holder(slot)) else None
+    return said.value if said is not None else ""
+
+
+def _boosts(index: ScopeIndex, question: str, spans: Spans, setting: Setting, value_of: ValueOf) -> dict[str, Floats]:
     mine, theirs = word_of(question, setting)
     boosts: dict[str, Floats] = {"user": np.where(index.user, np.float32(mine), np.float32(theirs))}
     if spans:
@@ -295,7 +302,7 @@ def _boosts(index: ScopeIndex, question: str, spans: Spans, setting: Setting) ->
         boosts["date"] = inside * np.float32(setting.date)
     if len(index.names) > 1 and len(meant := named(question, index.names)) == 1:
         boosts["speaker"] = (index.speaker == index.speakers[meant.pop()]) * np.float32(setting.speaker)
-    if held := [unit for slot in asked_slots(question, index.speakers) for unit in index.fates.stating(slot)]:
+    if held := [unit for slot in asked_slots(question, index.speakers, value_of) for unit in index.fates.stating(slot)]:
         boosts["asked"] = np.zeros(index.count + 1, np.float32)
         boosts["asked"][held] = setting.asked
     for boost in boosts.values():
