@@ -2,6 +2,8 @@
 
 from memspan import Memory, Turn
 from memspan.text.embed.hashing import Hashing
+from memspan.text.recall.rank import word_of
+from memspan.text.recall.setting import LITE
 
 DAY = 86400.0
 MAY_8 = 1683504000.0
@@ -66,3 +68,11 @@ def test_what_is_told_later_is_found_by_its_day(tmp_path):
             named = made.recall(question, tokens=None).hits[0].why
             assert any(arm.name == "date" for arm in named)
         assert not any(arm.name == "date" for arm in made.recall("Where did I swim on May 6?", tokens=None).hits[0].why)
+
+
+def test_the_more_a_question_is_of_oneself_the_more_counts_the_users_word():
+    """What somebody else did, what I did, what I said: ever more; what you said: the others' word alone."""
+    questions = ("What did Ann do?", "What did I do?", "What did I tell you?", "What did you tell me?")
+    mine, theirs = zip(*(word_of(question, LITE) for question in questions), strict=True)
+    assert 0 == mine[3] < mine[0] < mine[1] < mine[2]
+    assert theirs[:3] == (0, 0, 0) and theirs[3] > 0

@@ -18,6 +18,7 @@ class Setting:
     embedders: names of the dense arms;  weights: of each arm in the sum, they add up to 1
     date: for a time in a range the question names;  speaker: for the one speaker it names;  user: for role user
     own: for role user where one asks of oneself; for the others where one asks what they said
+    said: for role user where one asks what oneself said
     replies: share of a question's score that the turn after it gets, where somebody else answers; questions: taken
         from such a question
     bridge: for a unit headed by a name that one of the `bridge_from` best units mentions
@@ -41,6 +42,7 @@ class Setting:
     speaker: float = 0.8
     user: float = 0.3
     own: float = 0.6
+    said: float = 1.8
     replies: float = 0.2
     questions: float = 0.8
     bridge: float = 2.0
