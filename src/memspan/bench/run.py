@@ -19,7 +19,7 @@ from memspan.bench.replies import Replies
 from memspan.bench.report import SCHEMA, Board, Resampling, Result
 from memspan.bench.sheet import Sheet
 from memspan.bench.subsets import stratified
-from memspan.bench.work import Pair, Work
+from memspan.bench.work import ABLATION_UNITS, HEAVY, Pair, Work
 from memspan.core.errors import UsageError
 
 LEDGER = "ledger.jsonl"
@@ -28,8 +28,6 @@ ANSWERS = "answers.jsonl"
 QUICK_QUESTIONS = 40
 QUICK_UNITS = 9_000
 """Of all cases of a set together."""
-EMBEDDED_UNITS = 60_000
-"""A made set of more units is left to systems that embed nothing slowly."""
 OURS = ("default", "full", "high", "full-high")
 RIVALS = ("bm25", "minilm", "rrf")
 """Ours are compared with these and with every peer on the sets that count in the mean: planned before any run."""
@@ -136,13 +134,16 @@ def _plain(text: str) -> str:
 
 
 def _fits(board: Board, pair: Pair) -> bool:
-    """Peers run on the sets that count in the mean; nothing slow embeds a ladder's highest rung."""
+    """Peers and ablations run on the sets that count in the mean; nothing embeds a large set outside of it."""
     data, system = pair
     sheet, about = board.sheets[data.name], systems.facts(system)
-    if about.kind in ("peer", "ablation") and not data.family:
-        return False
-    heavy = about.vectors or system in ("full", "high", "full-high")
-    return bool(sheet.cases) and not (data.made and heavy and sum(len(c.units) for c in sheet.cases) > EMBEDDED_UNITS)
+    units = sum(len(case.units) for case in sheet.cases)
+    if about.kind == "ablation":
+        return bool(data.family) and 0 < units <= ABLATION_UNITS
+    if about.kind == "peer":
+        return bool(data.family) and units > 0
+    heavy = about.vectors or system in HEAVY
+    return units > 0 and (bool(data.family) or not heavy or units <= ABLATION_UNITS)
 
 
 def _planned(names: Sequence[str]) -> list[tuple[str, str]]:

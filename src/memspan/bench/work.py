@@ -1,8 +1,11 @@
 """The stints of a run: what an earlier run kept is taken over, the rest is run in worker processes."""
 
+import multiprocessing
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +21,12 @@ LIMIT_S = 1800.0
 PEER_LIMIT_S = 60.0
 PEER_PATIENCE_S = 180.0
 """A peer's case begun within its limit may take so long; then it is killed."""
+HEAVY_UNITS = 17_000
+"""Whatever embeds, reads again or runs beside memspan takes the first cases of a set, up to so many units."""
+ABLATION_UNITS = 5_000
+"""A set of more is left out for ablations; and for whatever is heavy, where it does not count in the mean."""
+HEAVY = ("full", "high", "full-high")
+CHUNK = 1024
 Say = Callable[[str], None]
 Pair = tuple[DataSet, str]
 
@@ -42,7 +51,7 @@ class Work:
         """Score every pair of data set and system, as far as each comes."""
         pairs = self._embedded(self._startable(pairs))
         stints = [stint for data, system in pairs if (stint := self._left(data, system))]
-        total = done = sum(len(self.board.sheets[data.name].cases) for data, _ in pairs)
+        total = done = sum(self._reach(data, system) for data, system in pairs)
         done -= sum(len(stint.cases) for stint in stints)
         for news in crew.run(sorted(stints, key=_slow_first), self.processes):
             stint = news.stint
@@ -69,10 +78,11 @@ class Work:
 
     def _left(self, data: DataSet, system: str) -> crew.Stint | None:
         """What an earlier run did not do; what it did is scored."""
-        sheet = self.board.sheets[data.name]
-        left = []
+        reach, left = self._reach(data, system), []
         self.board.begin(data.name, system)
-        for place in range(len(sheet.cases)):
+        if reach < len(self.board.sheets[data.name].cases):
+            self.board.stop(data.name, system, "cut", f"the first {HEAVY_UNITS:,} units of a large set only")
+        for place in range(reach):
             kept = self.replies.get(fingerprint(self._job(data, system, place)))
             if kept is None:
                 left.append(place)
@@ -91,6 +101,14 @@ class Work:
             prepare=partial(_share, self.vectors) if systems.facts(system).vectors else None,
         )
 
+    def _reach(self, data: DataSet, system: str) -> int:
+        """How many cases the system is asked to do."""
+        cases, about = self.board.sheets[data.name].cases, systems.facts(system)
+        if not about.vectors and about.kind != "peer" and system not in HEAVY:
+            return len(cases)
+        sizes = accumulate(len(case.units) for case in cases)
+        return max(1, sum(size <= HEAVY_UNITS for size in sizes))
+
     def _job(self, data: DataSet, system: str, place: int) -> Job:
         sheet = self.board.sheets[data.name]
         return job_of(data, sheet.cases[place], sheet.asked[place], system)
@@ -108,18 +126,33 @@ class Work:
         except (MissingExtra, MissingModel) as why:
             self.absent |= {system: str(why) for _, system in wanting}
             return [pair for pair in pairs if pair not in wanting]
-        names = dict.fromkeys(data.name for data, _ in wanting)
-        for name in names:
-            texts = [text for case in self.board.sheets[name].cases for text in vectors.wanted(case)]
-            shared.prepare(texts, partial(self._tell, name))
+        shared.close()
+        texts = dict.fromkeys(
+            text
+            for data in {data.name: data for data, _ in wanting}.values()
+            for case in self.board.sheets[data.name].cases[: self._reach(data, wanting[0][1])]
+            for text in vectors.wanted(case)
+        )
+        self._embed(sorted(texts, key=len, reverse=True))
         return list(pairs)
 
-    def _tell(self, name: str, done: int, of: int) -> None:
-        self.say(f"{name}: {done}/{of} texts embedded")
+    def _embed(self, texts: Sequence[str]) -> None:
+        """The texts that the file does not have, in as many processes as the run."""
+        chunks = [texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK)]
+        fresh = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(
+            self.processes, mp_context=fresh, initializer=_share, initargs=(self.vectors,)
+        ) as pool:
+            for done, _ in enumerate(pool.map(_prepare, chunks), 1):
+                self.say(f"MiniLM: {min(done * CHUNK, len(texts))}/{len(texts)} texts")
 
 
 def _share(path: Path) -> None:
     vectors.use(path)
+
+
+def _prepare(texts: Sequence[str]) -> int:
+    return vectors.shared().prepare(texts)
 
 
 def _slow_first(stint: crew.Stint) -> tuple[bool, int]:

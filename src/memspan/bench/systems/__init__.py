@@ -80,6 +80,15 @@ def known() -> list[str]:
     return sorted(path.stem.replace("_", "-") for path in Path(__file__).parent.glob("[!_]*.py"))
 
 
+SLOW = ("full-high",)
+"""Asked for by name only: it takes as long as two others and tells little more."""
+
+
+def usual() -> list[str]:
+    """Names of the systems that a run of everything asks."""
+    return [name for name in known() if name not in SLOW]
+
+
 def load(name: str) -> MakeSystem:
     """What makes the system: give it an empty folder. Raises UnknownMethod where there is none of that name."""
     if name not in known():

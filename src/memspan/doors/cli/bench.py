@@ -78,14 +78,14 @@ def run(out: Path | None, every: bool, sets: list[str], systems: list[str], **pl
     from memspan.bench.outputs import write
     from memspan.bench.report import Resampling
     from memspan.bench.run import Plan, execute
-    from memspan.bench.systems import known
+    from memspan.bench.systems import usual as usual_systems
     from memspan.text.embed.onnx import default_model_dir
 
     key = os.environ.get("OPENAI_API_KEY", "")
     out = out or Path("benchmarks") / date.today().isoformat()
     chosen: dict[str, Any] = {
         "sets": sets or usual(),
-        "systems": systems or (known() if every else ["default", "bm25"]),
+        "systems": systems or (usual_systems() if every else ["default", "bm25"]),
         "lenient": not sets,
         "vectors": default_model_dir().parent / "bench-vectors.db",
         "answerer": Answerer.of(answerer, key) if (answerer := plan.pop("answerer")) else None,
