@@ -62,6 +62,11 @@ _KINDS = (
 )  # fmt: skip
 _DESCRIBED = [(rel, later(rf"(?:the )?{kind}", _ANY)) for rel, kind in _KINDS]
 _ONESELF = later(r"\b(?:i|my|mine|me|we|our|ours|us)\b", _ANY)
+_I_SAID = later(
+    r"\bi(?:['’]ve| have| had)?(?: (?:first|ever|already|also|once))? (?:br(?:ing|ought) up|mention(?:ed)?|t(?:ell|old)"
+    r"|ask(?:ed)?|sa(?:y|id)|raised?|discuss(?:ed)?|talk(?:ed)?)\b",
+    _ANY,
+)
 _YOU_SAID = later(
     r"\b(?:did|have|had|what|which|that|as|when|how) you (?:\w+ )?(?:say|said|suggest(?:ed)?|recommend(?:ed)?|tell|told"
     r"|give|gave|given|explain(?:ed)?|mention(?:ed)?|list(?:ed)?|write|wrote|advised?|proposed?|show(?:ed|n)?"
@@ -129,6 +134,15 @@ def of_oneself(question: str) -> bool:
     """
     head = question[:MAX_ASKED_CHARS]
     return _ONESELF.search(head) is not None and _YOU_SAID.search(head) is None
+
+
+def of_what_oneself_said(question: str) -> bool:
+    """Whether the one who asks wants to know what he said.
+
+    >>> of_what_oneself_said("What did I tell you of Rome?"), of_what_oneself_said("What did I do in Rome?")
+    (True, False)
+    """
+    return _I_SAID.search(question, 0, MAX_ASKED_CHARS) is not None
 
 
 def of_the_answer(question: str) -> bool:

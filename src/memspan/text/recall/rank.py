@@ -13,7 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memspan.core.records import Arm as Why
-from memspan.text.extract.asked import ValueOf, asked_ranges, asked_slots, of_oneself, of_the_answer
+from memspan.text.extract.asked import (
+    ValueOf,
+    asked_ranges,
+    asked_slots,
+    of_oneself,
+    of_the_answer,
+    of_what_oneself_said,
+)
 from memspan.text.extract.entities import named
 from memspan.text.extract.statements import statement
 from memspan.text.index.entry import keyed
@@ -283,6 +290,8 @@ def word_of(question: str, setting: Setting) -> tuple[float, float]:
     """What the user's word gets, and what the others' gets: it depends on whose a question asks for."""
     if of_the_answer(question):
         return 0.0, setting.own
+    if of_what_oneself_said(question):
+        return setting.user + setting.said, 0.0
     return setting.user + (setting.own if of_oneself(question) else 0.0), 0.0
 
 
