@@ -31,7 +31,10 @@ class Answers:
     _said: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for line in self.path.read_text("utf-8").splitlines() if self.path.exists() else []:
+        text = self.path.read_text("utf-8") if self.path.exists() else ""
+        if text and not text.endswith("\n"):
+            self.path.write_text(text + "\n", "utf-8")
+        for line in text.splitlines():
             try:
                 row = json.loads(line)
                 self._said[row["key"]] = row["said"]
