@@ -13,7 +13,7 @@ from memspan.text.embed.onnx import Read
 from memspan.text.index.readings import Readings
 from memspan.text.recall import rerank
 from memspan.text.recall.advice import kind, without
-from memspan.text.recall.rerank import BEHIND, BESIDE, NAME, VECTOR, WORDS, Line, Reranker
+from memspan.text.recall.rerank import BEHIND, BESIDE, LENGTH, NAME, VECTOR, WORDS, Line, Reranker
 
 
 class Words(Hashing):
@@ -50,8 +50,9 @@ def looping(asked, reads, around):
         cosines.append(float(row @ asked.vector / np.linalg.norm(row)))
         kept = [max([own, 0, *(best[other][n] - less for other, _, less in near)]) for n, own in enumerate(best[place])]
         words.append(sum(share * like**2 for share, like in zip(shares, kept, strict=True)) / sum(shares))
-    z = [(np.array(figure) - np.mean(figure)) / np.std(figure) for figure in (cosines, words)]
-    return VECTOR * z[0] + WORDS * z[1]
+    lengths = [math.log(8 + len(one.tokens)) for one in reads]
+    z = [(np.array(figure) - np.mean(figure)) / np.std(figure) for figure in (cosines, words, lengths)]
+    return VECTOR * z[0] + WORDS * z[1] - LENGTH * z[2]
 
 
 TEXTS = ["Ann: I bake bread", "Bob: what bread", "Ann: rye with seeds", "Bob: my dog is ill", "rain"]
@@ -59,7 +60,7 @@ AROUND = [[-1, 1, -1, 2, -1, -1], [0, 2, -1, -1, -1, -1], [1, -1, 0, -1, -1, -1]
 
 
 def test_the_figures_are_those_of_loops():
-    """Cosine with neighbours, tokens at their best, z of both."""
+    """Cosine with neighbours, tokens at their best, length; z of each."""
     model = Words()
     found = Reranker(model).candidates(
         "What bread does Ann bake?", TEXTS, np.array(AROUND), Readings(), advice=False, dated=False
@@ -75,7 +76,9 @@ def test_a_time_halves_it_and_advice_is_mostly_the_vector():
     plain = Reranker(Words()).candidates(*arguments, advice=False, dated=False).raw
     dated = Reranker(Words()).candidates(*arguments, advice=False, dated=True).raw
     advice = Reranker(Words()).candidates(*arguments, advice=True, dated=True).raw
-    np.testing.assert_allclose(dated, plain / 2, atol=1e-6)
+    lengths = np.array([math.log(8 + len(one.tokens)) for one in Words().read(TEXTS)])
+    short = -LENGTH * (lengths - lengths.mean()) / lengths.std()
+    np.testing.assert_allclose(dated - short, (plain - short) / 2, atol=1e-6)
     words = Reranker(Words(), vector=False).candidates(*arguments, advice=True, dated=True).raw
     kept = without(Words().embed(["Which bread?"])[0], kind(Words()))
     model = Words()
@@ -88,12 +91,13 @@ def test_a_time_halves_it_and_advice_is_mostly_the_vector():
     np.testing.assert_allclose(advice - words, 3 * VECTOR * (cosines - cosines.mean()) / cosines.std(), atol=1e-4)
 
 
-def test_where_the_vector_is_an_arm_already_the_words_alone_are_added():
-    """As in the setting full."""
-    words = Reranker(Words(), vector=False).candidates(
-        "Which bread?", TEXTS, np.array(AROUND), Readings(), advice=False, dated=False
-    )
-    assert float(words.raw.std()) == pytest.approx(WORDS, rel=1e-4)
+def test_where_the_vector_is_an_arm_already_it_is_not_added_again():
+    """As in the setting full: what is left is the vector's figure."""
+    arguments = "Which bread?", TEXTS, np.array(AROUND), Readings()
+    both = Reranker(Words()).candidates(*arguments, advice=False, dated=False).raw
+    words = Reranker(Words(), vector=False).candidates(*arguments, advice=False, dated=False).raw
+    assert float((both - words).std()) == pytest.approx(VECTOR, rel=1e-4)
+    assert abs(float((both - words).mean())) < 1e-6
 
 
 def test_what_stands_alone_is_scored_on_the_same_line():
@@ -223,7 +227,7 @@ def test_what_is_missing_is_said(tmp_path, monkeypatch):
 
 
 def test_a_line_is_a_line():
-    """raw is linear in both figures."""
+    """raw is linear in the figures."""
     zero, one = np.zeros(2, np.float32), np.ones(2, np.float32)
-    line = Line(zero, zero, zero, weights=(2.0, 3.0), means=(1.0, 2.0), stds=(0.5, 4.0))
-    np.testing.assert_allclose(line.raw((2 * one, one)), 2 * (2 - 1) / 0.5 + 3 * (1 - 2) / 4 * one, rtol=1e-6)
+    line = Line(zero, zero, zero, weights=(2.0, 3.0, -1.0), means=(1.0, 2.0, 0.0), stds=(0.5, 4.0, 1.0))
+    np.testing.assert_allclose(line.raw((2 * one, one, one)), 2 * (2 - 1) / 0.5 + 3 * (1 - 2) / 4 - one, rtol=1e-6)

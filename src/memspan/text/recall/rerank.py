@@ -1,9 +1,9 @@
 """Reading the best candidates again, with a model that knows word order: recall with quality="high".
 
-The first stage fetches nearly all of the evidence; what it lacks is order. Two figures are added to its sum, each as
+The first stage fetches nearly all of the evidence; what it lacks is order. Figures are added to its sum, each as
 z-scores over the candidates: the cosine of the text's vector (with its neighbours', as in the index), which knows what
 a turn is about, and late interaction, which sees the one sentence that answers: each token of the question is compared
-with every token of the text and of the turns around it and keeps its best.
+with every token of the text and of the turns around it and keeps its best. Length is taken off.
 docs/decisions/0010-reranker.md tells what was measured.
 
 Source: Khattab and Zaharia 2020, "ColBERT: Efficient and Effective Passage Search via Contextualized Late Interaction
@@ -30,17 +30,19 @@ NAME = "reranker"
 """The key of its arm in `Hit.why`."""
 MOST, LEAST = 100, 50
 """How many are read at most; and at least, however long they are."""
-CHARS = 12_000
-"""Characters to be read, past LEAST: about .4 s on one core where nothing is known yet."""
+CHARS = 10_000
+"""Characters to be read, past LEAST: about .4 s on one core where none of it was read lately."""
 LONGEST = 1024
 """Characters of one text that count: the model reads no more of it."""
 BRIDGE = 6.0
 """Setting.bridge when the best units have been read again: what they mention can be trusted further."""
 VECTOR, WORDS = 0.5, 0.6
+LENGTH = 0.2
+"""What a long text loses: of many tokens some are always like those of the question."""
 ADVICE, DATED = 3.0, 0.5
 """The vector counts three times where advice is sought: a liking shares its topic with the question, hardly a word.
-Both count half where the question names a time: then the time has chosen, and evidence is also what stands around it
-in other words."""
+Vector and words count half where the question names a time: then the time has chosen, and evidence is also what stands
+around it in other words."""
 BESIDE = (0.3, 0.3, 0.15, 0.15, 0.075, 0.075)
 """How much of the vectors of the turns around counts: the one before, after, the second before, ..."""
 BEHIND = (0.04, 0.04, 0.08, 0.08, 0.12, 0.12)
@@ -51,7 +53,7 @@ def how_many(chars: NDArray[np.int32]) -> int:
     """How many candidates are read. chars: their lengths, best first [characters]
 
     >>> [how_many(np.full(200, length)) for length in (60, 150, 9000)]
-    [100, 80, 50]
+    [100, 66, 50]
     """
     some = np.cumsum(np.minimum(chars[:MOST], LONGEST))
     return min(len(some), max(LEAST, int(np.searchsorted(some, CHARS, side="right"))))
@@ -62,18 +64,18 @@ class Line:
     """How one question scores what is read, drawn through its candidates: a record then counts as a turn would.
 
     vector: the question's, (384,);  tokens: (n, 384);  shares: how much each token counts, they add up to 1
-    weights: of the two figures, cosine and words;  means, stds: theirs over the candidates
+    weights: of the figures;  means, stds: theirs over the candidates
     """
 
     vector: Floats
     tokens: Floats
     shares: Floats
-    weights: tuple[float, float]
-    means: tuple[float, float] = (0.0, 0.0)
-    stds: tuple[float, float] = (1.0, 1.0)
+    weights: tuple[float, ...]
+    means: tuple[float, ...] = (0.0, 0.0, 0.0)
+    stds: tuple[float, ...] = (1.0, 1.0, 1.0)
 
-    def figures(self, reads: Sequence[Read], beside: Places) -> tuple[Floats, Floats]:
-        """Cosine and late interaction of each text, (texts,) both.
+    def figures(self, reads: Sequence[Read], beside: Places) -> tuple[Floats, ...]:
+        """Cosine, late interaction and ln(8 + tokens) of each text, (texts,) each.
 
         beside: (texts, 6) places among the texts of the turn before, after, the second before, ...; -1 = not there
         """
@@ -85,9 +87,10 @@ class Line:
             rows = rows + np.where(near[:, None] < 0, np.float32(0), np.float32(share) * own[near])
             best = np.maximum(best, np.where(near < 0, np.float32(0), own_best[:, near] - np.float32(less)))
         cosines = (rows @ self.vector) / np.maximum(np.linalg.norm(rows, axis=1), np.float32(1e-9))
-        return cosines, self.shares @ np.square(np.maximum(best, 0))
+        lengths = np.log(8 + np.array([len(one.tokens) for one in reads], np.float32))
+        return cosines, self.shares @ np.square(np.maximum(best, 0)), lengths
 
-    def raw(self, figures: tuple[Floats, Floats]) -> Floats:
+    def raw(self, figures: Sequence[Floats]) -> Floats:
         """What the reranker adds to the sum of each text, (texts,)."""
         parts = zip(figures, self.weights, self.means, self.stds, strict=True)
         total: Floats = sum(
@@ -153,16 +156,15 @@ class Reranker:
             self._weights(advice=advice, dated=dated),
         )
         figures = line.figures(reads, beside)
-        means = (float(figures[0].mean()), float(figures[1].mean()))
-        stds = (_spread(figures[0]), _spread(figures[1]))
-        line = replace(line, means=means, stds=stds)
+        means = tuple(float(figure.mean()) for figure in figures)
+        line = replace(line, means=means, stds=tuple(map(_spread, figures)))
         return Reranked(line.raw(figures), line, self._model, readings)
 
-    def _weights(self, *, advice: bool, dated: bool) -> tuple[float, float]:
+    def _weights(self, *, advice: bool, dated: bool) -> tuple[float, ...]:
         vector = VECTOR if self._vector else 0.0
         if advice:
-            return ADVICE * vector, WORDS
-        return (DATED * vector, DATED * WORDS) if dated else (vector, WORDS)
+            return ADVICE * vector, WORDS, -LENGTH
+        return (DATED * vector, DATED * WORDS, -LENGTH) if dated else (vector, WORDS, -LENGTH)
 
 
 def _shares(pieces: NDArray[np.int32], reads: Sequence[Read]) -> Floats:
