@@ -50,12 +50,12 @@ def looping(asked, reads, around):
         cosines.append(float(row @ asked.vector / np.linalg.norm(row)))
         kept = [max([own, 0, *(best[other][n] - less for other, _, less in near)]) for n, own in enumerate(best[place])]
         words.append(sum(share * like**2 for share, like in zip(shares, kept, strict=True)) / sum(shares))
-    lengths = [math.log(8 + len(one.tokens)) for one in reads]
-    z = [(np.array(figure) - np.mean(figure)) / np.std(figure) for figure in (cosines, words, lengths)]
-    return VECTOR * z[0] + WORDS * z[1] - LENGTH * z[2]
+    z = [(np.array(figure) - np.mean(figure)) / np.std(figure) for figure in (cosines, words)]
+    long = [math.log(max(len(one.tokens), 64) / 64) for one in reads]
+    return VECTOR * z[0] + WORDS * z[1] - LENGTH * np.array(long)
 
 
-TEXTS = ["Ann: I bake bread", "Bob: what bread", "Ann: rye with seeds", "Bob: my dog is ill", "rain"]
+TEXTS = ["Ann: I bake bread", "Bob: what bread", "Ann: rye with seeds", "Bob: my dog is ill", "rain " * 126]
 AROUND = [[-1, 1, -1, 2, -1, -1], [0, 2, -1, -1, -1, -1], [1, -1, 0, -1, -1, -1], [-1] * 6, [-1] * 6]
 
 
@@ -76,9 +76,8 @@ def test_a_time_halves_it_and_advice_is_mostly_the_vector():
     plain = Reranker(Words()).candidates(*arguments, advice=False, dated=False).raw
     dated = Reranker(Words()).candidates(*arguments, advice=False, dated=True).raw
     advice = Reranker(Words()).candidates(*arguments, advice=True, dated=True).raw
-    lengths = np.array([math.log(8 + len(one.tokens)) for one in Words().read(TEXTS)])
-    short = -LENGTH * (lengths - lengths.mean()) / lengths.std()
-    np.testing.assert_allclose(dated - short, (plain - short) / 2, atol=1e-6)
+    long = -LENGTH * np.array([0, 0, 0, 0, math.log(2)])  # 126 words and two marks
+    np.testing.assert_allclose(dated - long, (plain - long) / 2, atol=1e-6)
     words = Reranker(Words(), vector=False).candidates(*arguments, advice=True, dated=True).raw
     kept = without(Words().embed(["Which bread?"])[0], kind(Words()))
     model = Words()

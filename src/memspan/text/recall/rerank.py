@@ -1,9 +1,9 @@
 """Reading the best candidates again, with a model that knows word order: recall with quality="high".
 
-The first stage fetches nearly all of the evidence; what it lacks is order. Figures are added to its sum, each as
+The first stage fetches nearly all of the evidence; what it lacks is order. Two figures are added to its sum, each as
 z-scores over the candidates: the cosine of the text's vector (with its neighbours', as in the index), which knows what
 a turn is about, and late interaction, which sees the one sentence that answers: each token of the question is compared
-with every token of the text and of the turns around it and keeps its best. Length is taken off.
+with every token of the text and of the turns around it and keeps its best. Of long texts something is taken off.
 docs/decisions/0010-reranker.md tells what was measured.
 
 Source: Khattab and Zaharia 2020, "ColBERT: Efficient and Effective Passage Search via Contextualized Late Interaction
@@ -37,8 +37,8 @@ LONGEST = 1024
 BRIDGE = 6.0
 """Setting.bridge when the best units have been read again: what they mention can be trusted further."""
 VECTOR, WORDS = 0.5, 0.6
-LENGTH = 0.2
-"""What a long text loses: of many tokens some are always like those of the question."""
+LENGTH, SHORT = 0.5, 64
+"""A text of more than SHORT tokens loses LENGTH * ln(tokens / SHORT): of many some are always like the question's."""
 ADVICE, DATED = 3.0, 0.5
 """The vector counts three times where advice is sought: a liking shares its topic with the question, hardly a word.
 Vector and words count half where the question names a time: then the time has chosen, and evidence is also what stands
@@ -75,7 +75,7 @@ class Line:
     stds: tuple[float, ...] = (1.0, 1.0, 1.0)
 
     def figures(self, reads: Sequence[Read], beside: Places) -> tuple[Floats, ...]:
-        """Cosine, late interaction and ln(8 + tokens) of each text, (texts,) each.
+        """Cosine, late interaction and ln(tokens / SHORT) of each text, (texts,) each.
 
         beside: (texts, 6) places among the texts of the turn before, after, the second before, ...; -1 = not there
         """
@@ -87,8 +87,8 @@ class Line:
             rows = rows + np.where(near[:, None] < 0, np.float32(0), np.float32(share) * own[near])
             best = np.maximum(best, np.where(near < 0, np.float32(0), own_best[:, near] - np.float32(less)))
         cosines = (rows @ self.vector) / np.maximum(np.linalg.norm(rows, axis=1), np.float32(1e-9))
-        lengths = np.log(8 + np.array([len(one.tokens) for one in reads], np.float32))
-        return cosines, self.shares @ np.square(np.maximum(best, 0)), lengths
+        lengths = np.array([max(len(one.tokens), SHORT) for one in reads], np.float32)
+        return cosines, self.shares @ np.square(np.maximum(best, 0)), np.log(lengths / SHORT)
 
     def raw(self, figures: Sequence[Floats]) -> Floats:
         """What the reranker adds to the sum of each text, (texts,)."""
@@ -156,8 +156,9 @@ class Reranker:
             self._weights(advice=advice, dated=dated),
         )
         figures = line.figures(reads, beside)
-        means = tuple(float(figure.mean()) for figure in figures)
-        line = replace(line, means=means, stds=tuple(map(_spread, figures)))
+        cosines, words, _ = figures
+        means = (float(cosines.mean()), float(words.mean()), 0.0)
+        line = replace(line, means=means, stds=(_spread(cosines), _spread(words), 1.0))
         return Reranked(line.raw(figures), line, self._model, readings)
 
     def _weights(self, *, advice: bool, dated: bool) -> tuple[float, ...]:
