@@ -193,7 +193,8 @@ def test_numbers_are_of_63_bits_and_never_zero(subject, value):
 
 
 @pytest.mark.parametrize(
-    "piece", ["my my my ", "The a of ", "A's ", "1. The a of a ", "a: a: ", "no longer ", "I left A "]
+    "piece",
+    ["my my my ", "The a of ", "A's ", "1. The a of a ", "a: a: ", "no longer ", "I left A ", "one more ", "news: "],
 )
 def test_hostile_repetition_ends_at_once(piece):
     """No pattern takes long over a turn made to keep it busy."""
@@ -207,6 +208,47 @@ def test_a_line_of_a_log_is_no_key_with_a_value():
     told = ("PAY-86: moved from todo to done", "PAY-86: status open", "#412: merged", "PAY-86 comment by Ann: fine")
     assert [statement(text) for text in told] == [None] * 4
     assert statement("db.pool_size: 20") is not None and statement("MAX_RETRIES: 5") is not None
+
+
+LED_IN = [
+    "News: ",
+    "Update: ",
+    "Things have changed: ",
+    "Quick update - ",
+    "By the way, ",
+    "New habit: ",
+    "That's over now: ",
+    "From now on it is different: ",
+    "I've changed my mind: ",
+    "Small change of plans — ",
+    "For your records: ",
+    "Oh, one more thing: actually, ",
+    "Heads up: ",
+]
+
+
+@pytest.mark.parametrize("led_in", LED_IN)
+def test_what_leads_in_hides_no_statement(led_in):
+    """News, changes and notes are announced; what follows is the statement."""
+    for text in ("My phone number is now 555-0100.", "I live in Oslo.", "Nora's dentist is Dr Egger."):
+        assert statement(led_in + text, "Ann")[:3] == statement(text, "Ann")[:3]
+    assert statement(f"{led_in}My groceries come from Grano.", "Ann") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bob: I live in Oslo.",
+        "My sister said: I live in Oslo.",
+        "Good news from Bob: my phone number is 555-0100.",
+        "Imagine this: my phone number is 555-0100.",
+        "Title of the song: My name is Luka.",
+        "If things have changed: my phone number is 555-0100.",
+    ],
+)
+def test_what_others_say_or_one_imagines_is_not_led_in(text):
+    """Who speaks, what is imagined or quoted stands before a colon too."""
+    assert statement(text, "Ann") is None
 
 
 LOGGED = [

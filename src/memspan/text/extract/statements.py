@@ -40,6 +40,22 @@ _KEY_CHARS = 80
 _APART = str.maketrans(dict.fromkeys("!\"#$%&'()*+,./;<>?@[\\]^_`{|}~’“”‘—–…\n\t", " "))
 _NUMBERED = later(r"\s*\d{1,7}[.):] (?=\S)")
 _SENTENCE = later(r"(?<=[.!?])[\"'”’)]*\s+(?=[\"'“(]?[A-Z0-9]|i\b)|\n+|;\s+")
+_NEWS = (
+    r"(?:(?:an?|one|some|just|also|another|quick|small|little|tiny|big|huge|major|minor|short|brief|important|great|good"
+    r"|bad|sad|new|latest|last|exciting|personal|life|more|other) ){0,4}(?:news|updates?|changes?|note|notice|reminder"
+    r"|heads[ -]up|announcement|correction|habit|routine|rule|development|thing|detail|(?:address|number|job) change)"
+    r"(?: (?:of (?:plans?|address|mind|status|number|job|name)|for (?:you|later|the record|your (?:notes?|records?))"
+    r"|from (?:me|us|home|work|here)|(?:at|from|on) (?:work|home|my side|our side)|to (?:share|note|mention|add)))?"
+    r"|(?:thing|plan|everything|something|it|that|this|a lot|much|(?:my|our|the) (?:situation|plan|setup|mind))s?"
+    r"(?:['’]s|['’]ve|['’]re| has| have| is| are)?(?: (?:just|now|recently|since|all|completely)){0,2}"
+    r" (?:changed|(?:different|over|no longer so)(?:,? now)?)"
+    r"|(?:i|we)(?:['’]ve| have)?(?: just| now| since)? changed (?:my|our) minds?|from (?:now|today|here) on"
+    r"(?:,? (?:it|that|this|things|everything)(?:['’]s| is| are)?(?: all)? different)?"
+    r"|for (?:later|future reference|the record|your (?:information|records?|notes?|files?))|scratch that|guess what"
+)
+_ANNOUNCED = later(rf"(?:{_NEWS})(?: ?[:–—]+| -+) +", _ANY)
+_LED_IN_CHARS = 60
+_OPENERS = 3
 _OPENER = later(
     r"(?:(?:oh|well|so|and|but|also|yeah|yes|no|ok|okay|hey|hi|by the way|btw|fyi|anyway|actually|correction|update"
     r"|sorry|in fact|just so you know|(?:just )?(?:a |an )?quick (?:update|note)|for the record|please note|note"
@@ -160,7 +176,7 @@ _NO_KEY_WORD = later(
     r"|had|do|does|did|can|will|would|should|about|tell|give|write|make|here|there|not|and|but|description)\b"
 )
 _TALK = later(
-    r"\b(?:i|you|we|he|she|they|it|let['’]?s|please|can|could|would|what|how|why|thanks?|yes|ok(?:ay)?)\b", _ANY
+    r"\b(?:i|my|you|we|our|he|she|they|it|let['’]?s|please|can|could|would|what|how|why|thanks?|yes|ok(?:ay)?)\b", _ANY
 )
 _NO_KEY = """
 note notes todo reminder user assistant system human ai bot question answer q a ps p.s edit update http https warning
@@ -287,13 +303,25 @@ def _number(text: str) -> int:
 
 def _sentences(text: str) -> Iterator[str]:
     """The first sentences that state something, without what opens them or asks about it; no hypotheses."""
-    for sentence in _SENTENCE.split(text.strip())[:MAX_SENTENCES]:
-        bare = _OPENER.sub("", sentence, count=1) if _OPENER.match(sentence) else sentence
+    for bare in map(_unopened, _SENTENCE.split(text.strip())[:MAX_SENTENCES]):
         if bare.rstrip("\"'”’) ").endswith("?"):
             asks = _ASKS.search(bare)
             bare = bare[: asks.start()] if asks else ""
         if bare.strip() and _UNSURE.search(_FIRST_PART.split(bare, maxsplit=1)[0]) is None:
             yield bare
+
+
+def _unopened(sentence: str) -> str:
+    """A sentence without what leads in: "Oh, by the way, small change of plans: "."""
+    start = sentence[:_LED_IN_CHARS]
+    if ":" not in start and " -" not in start and "—" not in start and "–" not in start:
+        seen = _OPENER.match(sentence)
+        return sentence[seen.end() :] if seen else sentence
+    for _ in range(_OPENERS):
+        if (seen := _ANNOUNCED.match(sentence) or _OPENER.match(sentence)) is None:
+            break
+        sentence = sentence[seen.end() :]
+    return sentence
 
 
 def _stated(sentence: str, me: str, *, alone: bool) -> Statement | None:
@@ -359,7 +387,7 @@ def _keyed(text: str) -> Statement | None:
     if (seen := _PAIR.fullmatch(text)) is None:
         return None
     value = seen["value"].rstrip(" .!")
-    if not value or not _is_key(seen["key"], seen["by"], value):
+    if not value or not _is_key(seen["key"], seen["by"], value) or _ANNOUNCED.match(text):
         return None
     return _made("", relation(seen["key"]), value)
 
