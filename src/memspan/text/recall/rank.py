@@ -174,14 +174,7 @@ def rank(
     arms += [_arm(name, cosines, setting.weights[name], there) for name, cosines in near.items()]
     spans = asked_ranges(question, index.years, view.anchor)
     boosts = _boosts(index, question, spans, setting, lambda slot: _value(slot, view, text_of))
-    total = np.full(index.count + 1, sum(arm.base for arm in arms), np.float32)
-    for arm in arms:
-        total += np.float32(arm.slope) * arm.raw
-    for boost in boosts.values():
-        total += boost
-    total[0] = -np.inf  # nobody
-    if there is not None:
-        total[~there] = -np.inf
+    total = _total(index.count, arms, boosts, there)
     units = highest(total, min(depth, seen))
     boosts["exchange"] = exchange.gains(index, units, total, setting)
     ranking = _ordered(units, _sum(arms, boosts, units), arms, boosts)
@@ -258,6 +251,19 @@ def _arm(name: str, raw: Floats, weight: float, there: Mask | None) -> Arm:
     if spread < 1e-9:
         return Arm(name, raw, 0.0, 0.0, weight)
     return Arm(name, raw, -weight * mean / spread, weight / spread, weight)
+
+
+def _total(count: int, arms: Sequence[Arm], boosts: Mapping[str, Floats], there: Mask | None) -> Floats:
+    """Fused scores of all units, (count + 1,); -inf of nobody and of what is not seen."""
+    total = np.full(count + 1, sum(arm.base for arm in arms), np.float32)
+    for arm in arms:
+        total += np.float32(arm.slope) * arm.raw
+    for boost in boosts.values():
+        total += boost
+    total[0] = -np.inf
+    if there is not None:
+        total[~there] = -np.inf
+    return total
 
 
 def _sum(arms: Sequence[Arm], boosts: Mapping[str, Floats], units: Units) -> Floats:
@@ -343,7 +349,7 @@ def _read_again(ranking: Ranking, index: ScopeIndex, asked: Asked, reranker: Rer
     places = {unit: place for place, unit in enumerate(units.tolist())}
     beside = [[places.get(unit, -1) for unit in around] for around in index.neighbours[units, 1:].tolist()]
     reranked = reranker.candidates(
-        asked.question,
+        asked.matter,
         shown,
         np.array(beside),
         index.readings,
