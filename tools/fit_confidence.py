@@ -2,15 +2,15 @@
 
 Each question is asked of its own memory (label 1 where a gold turn is among the ten best and the data set calls the
 question answerable), of a stranger's memory (label 0), and some of a young memory of twelve turns, which holds one
-gold turn or none. Half of the clusters, by a hash of their name, are fitted
-on; the expected calibration error is that of the other half.
+gold turn or none. Only the dev half of the clusters (bench/split.py) is asked. The weights are fitted on all of it; the
+expected calibration error is that of two folds, each judged by weights fitted on the other.
 
     python tools/fit_confidence.py --data PATH [--setting lite]
 """
 
 import argparse
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from memspan import Memory
 from memspan.bench import datasets
 from memspan.bench.cases import Case, Question
 from memspan.bench.files import find
+from memspan.bench.split import part_of
 from memspan.text.index.fates import Moment
 from memspan.text.recall import confidence
 
@@ -61,7 +62,9 @@ def rows(data: Path, setting: str, folder: Path) -> Iterator[tuple[str, str, lis
         memory.remember([unit.turn() for unit in case.units])
         step = max(1, len(case.questions) // MOST_PER_CASE)
         for question in case.questions[::step]:
-            cluster = f"{name}/{question.cluster or case.id}"
+            cluster = f"{name}/{case.cluster_of(question)}"
+            if part_of(cluster) != "dev":
+                continue
             if question.gold or not question.answerable:
                 if (own := asked(memory, question)) is not None:
                     yield name, cluster, *own
@@ -78,7 +81,11 @@ def rows(data: Path, setting: str, folder: Path) -> Iterator[tuple[str, str, lis
 def young(case: Case, name: str, setting: str, path: Path) -> Iterator[tuple[str, str, list[float], int]]:
     """Some questions asked of a memory of twelve turns, half of them with a gold turn in it."""
     chance = np.random.default_rng(len(case.units))
-    gold = [question for question in case.questions if question.gold and question.answerable]
+    gold = [
+        question
+        for question in case.questions
+        if question.gold and question.answerable and part_of(f"{name}/{case.cluster_of(question)}") == "dev"
+    ]
     for number, place in enumerate(chance.permutation(len(gold))[:YOUNG_PER_CASE]):
         question = gold[place]
         mine = [unit for unit in case.units if unit.id in question.gold][: number % 2]
@@ -87,7 +94,7 @@ def young(case: Case, name: str, setting: str, path: Path) -> Iterator[tuple[str
         with Memory(f"{path}-{number}.mem", scope="fit", setting=setting, durability="process") as memory:
             memory.remember([unit.turn() for unit in (*picked, *mine)])
             if (found := asked(memory, question)) is not None:
-                yield "young", f"{name}/{question.cluster or case.id}", *found
+                yield "young", f"{name}/{case.cluster_of(question)}", *found
 
 
 def fit(x: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -137,24 +144,31 @@ def main() -> None:
 
 
 def report(found: Rows, setting: str) -> None:
-    """Fit on one half, judge on the other, print both."""
+    """Judge each fold by weights fitted on the other, fit on both, print it all."""
     names, clusters, x, y = (list(column) for column in zip(*found, strict=True))
     x, y = np.array(x), np.array(y, np.float64)
     size = {name: names.count(name) for name in set(names)}
     weight = np.array([1000 / size[name] for name in names])  # every data set counts the same
-    fitted = np.array([int(sha256(cluster.encode()).hexdigest(), 16) % 2 == 0 for cluster in clusters])
-    weights = fit(x[fitted], y[fitted], weight[fitted])
-    p = 1 / (1 + np.exp(-(weights[0] + x @ weights[1:])))
-    error, lines = calibration(p[~fitted], y[~fitted], weight[~fitted])
-    print(
-        f"{setting}: fitted on {fitted.sum()} recalls, judged on {(~fitted).sum()}; base rate {y[~fitted].mean():.3f}"
-    )
-    print(f"expected calibration error {error:.3f}, AUC {auc(p[~fitted], y[~fitted]):.3f}")
+    fold = np.array([sha256(cluster.encode()).digest()[-1] % 2 for cluster in clusters])
+    p, before = np.zeros(len(y)), said(x, confidence.WEIGHTS[setting]) if setting in confidence.WEIGHTS else None
+    for judged in (0, 1):
+        p[fold == judged] = said(x[fold == judged], fit(x[fold != judged], y[fold != judged], weight[fold != judged]))
+    error, lines = calibration(p, y, weight)
+    print(f"{setting}: {len(y)} recalls; base rate {y.mean():.3f}")
+    print(f"expected calibration error {error:.3f}, AUC {auc(p, y):.3f}")
+    if before is not None:
+        print(f"with the weights as they are: {calibration(before, y, weight)[0]:.3f}, AUC {auc(before, y):.3f}")
     print("\n".join(lines))
     for name in sorted(size):
-        here = ~fitted & np.array([one == name for one in names])
+        here = np.array([one == name for one in names])
         print(f"  {name:12} said {p[here].mean():.2f} true {y[here].mean():.2f} of {here.sum()}")
-    print("weights:", ", ".join(f"{value:.4f}" for value in weights))
+    print("weights:", ", ".join(f"{value:.4f}" for value in fit(x, y, weight)))
+
+
+def said(x: NDArray[np.float64], weights: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """P(found) of each row. weights: intercept first"""
+    p: NDArray[np.float64] = 1 / (1 + np.exp(-(weights[0] + x @ np.asarray(weights[1:]))))
+    return p
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """How likely it is that the evidence was found: P(at least one turn that answers is among the ten best hits).
 
 A logistic model over what a ranking tells of itself. Its weights come from `tools/fit_confidence.py`, which fits on
-half of the clusters of labelled conversations, asking each question of its own memory and of a stranger's, and reports
-the expected calibration error on the other half; the figures stand in docs/concepts.md.
+the dev half of the clusters of labelled conversations, asking each question of its own memory and of a stranger's, and
+reports the expected calibration error of two folds of it; the figures stand in docs/concepts.md.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ FEATURES = (
 
 # setting -> intercept, then one weight per feature
 WEIGHTS: Mapping[str, Sequence[float]] = MappingProxyType(
-    {"lite": (-4.6960, 1.8355, -1.9318, 2.6853, 1.6807, 4.8334, 0.5480, -0.2906, -0.7086, 1.0072)}
+    {"lite": (-4.6841, 3.1092, -2.9638, 1.8731, 1.5024, 4.9583, 0.3870, -0.0248, -0.5422, 0.8433)}
 )
 
 
