@@ -77,6 +77,8 @@ _YOU_SAID = later(
 _LOOKS_BACK = later(
     rf"{_OPEN}(?:wh(?:at|o|om|ose|en|ere|ich|y)|how|did|do|does|was|were|is|are|have|has|had|list|name|show)\b", _ANY
 )
+_FROM_HERE = ("day", " ago", "last ", "past ", "previous ", "this ", "weekend", "night", " back")
+"""Reading times from where one stands costs some 30 us; a question without any of these names none."""
 _ENDS_ASKING = later(r"[?？][^\w?？]*$")
 _DOES = [(rel, later(rf"{_OPEN}{asks}{_END}", _ANY)) for rel, asks in _DOING]
 
@@ -120,7 +122,10 @@ def asked_ranges(question: str, years: Iterable[int], anchor: float) -> list[tup
     known = list(years)
     if named := ranges(question, known):
         return named
-    if len(question) > MAX_ASKED_CHARS or _LOOKS_BACK.match(question) is None or advice_seeking(question):
+    low = question.lower()
+    if len(question) > MAX_ASKED_CHARS or (low.isascii() and not any(word in low for word in _FROM_HERE)):
+        return []
+    if _LOOKS_BACK.match(question) is None or advice_seeking(question):
         return []
     tomorrow = (anchor // DAY_SECONDS + 1) * DAY_SECONDS
     return [span for span in ranges(question, known, anchor) if span[1] <= tomorrow]
