@@ -14,6 +14,7 @@ from memspan.bench.files import find
 from memspan.bench.report import Resampling
 from memspan.bench.run import Plan, execute
 from memspan.bench.sheet import Sheet
+from memspan.bench.tables import markdown
 from memspan.bench.tasks import asked
 from memspan.core.errors import UsageError
 from memspan.doors.cli.bench import bench
@@ -161,6 +162,16 @@ def test_quick_keeps_every_category(tmp_path):
     (one,) = result["results"]
     assert 30 <= one["questions"] <= 40
     assert set(one["by_category"]) == {"dev", "test", "other"}
+
+
+def test_a_few_questions_are_held_against_the_whole(tmp_path):
+    """The error of each way to choose is told, where systems and questions are enough."""
+    names = ("bm25", "recent", "nothing", "dense", "full-context", "default")
+    result = ran(None, tmp_path, *names, sets=["standing-syn", "rewriting-syn"])
+    told = {one["set"]: one for one in result["subsets"]}
+    assert "rewriting-syn" in told
+    assert all(0 <= told["rewriting-syn"][way] < 0.5 for way in ("stratified", "spaced", "medoids", "random"))
+    assert "What a few questions tell of the whole" in (tables := markdown(result)) and "rewriting-syn" in tables
 
 
 def test_the_command_leaves_a_report(data, tmp_path):

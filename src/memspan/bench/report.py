@@ -1,6 +1,6 @@
 """From score sheets to a result: means with intervals, comparisons, costs. docs/benchmarks.md documents the fields."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,11 +11,16 @@ from memspan.bench.compare import compare, holm, signal_to_noise
 from memspan.bench.resampling import draws, intervals
 from memspan.bench.runner import Outcome
 from memspan.bench.sheet import Floats, Sheet
+from memspan.bench.subsets import Subset, at_random, error, medoids, spaced, stratified
 
 SCHEMA = "memspan.bench.run/2"
 FAMILIES = ("locomo", "beam", "realmem", "knowme-d3", "lifebench", "madial", "prefeval", "multihop")
 TOKENS = "T1000"
 """The figure of equal tokens: evidence in a context of 1,000."""
+SUBSET = 40
+"""Questions of a subset: as many as a quick run asks of a set."""
+FEW_SYSTEMS = 4
+SEED = 7
 SHOWN = 12
 """Categories of a set are tabled where there are no more."""
 Result = dict[str, Any]  # Any: what json.dumps takes
@@ -192,6 +197,18 @@ class Board:
                 found.append({"set": sheet.data.name, "metric": name, "systems": len(whole)} | asdict(seen))
         return found
 
+    def subsets(self) -> list[Result]:
+        """How far a few questions, chosen in three ways or at random, are off the whole: mean over left-out systems."""
+        found = []
+        for sheet in self.sheets.values():
+            rows = [sheet.values(system, [sheet.data.metric])[:, 0] for system in sheet.rows]
+            values = np.stack([row for row in rows if not np.isnan(row).any()] or [np.zeros(0)])
+            if len(values) > FEW_SYSTEMS and values.shape[1] >= 2 * SUBSET:
+                found.append(
+                    {"set": sheet.data.name, "metric": sheet.data.metric, "questions": SUBSET} | _off(sheet, values)
+                )
+        return found
+
     def macro(self) -> list[Result]:
         """The mean over families, each data set of a family weighing the same inside it."""
         systems = list(dict.fromkeys(system for _, system in self.costs))
@@ -216,6 +233,18 @@ class Board:
             for n, name in enumerate(("headline", TOKENS))
         }
         return {"system": system, "families": list(families), "of": len(FAMILIES)} | shown
+
+
+def _off(sheet: Sheet, values: Floats) -> dict[str, float]:
+    """Mean error of each way to choose SUBSET questions. values: (systems, questions)"""
+    categories, features = sheet.categories().tolist(), sheet.features()
+    ways: dict[str, Callable[[Floats, int, int], Subset]] = {
+        "stratified": lambda others, m, seed: stratified(categories, m, seed=seed),
+        "spaced": lambda others, m, seed: spaced(others, m),
+        "medoids": lambda others, m, seed: medoids(features, m, seed=seed),
+        "random": lambda others, m, seed: at_random(values.shape[1], m, seed=seed),
+    }
+    return {name: error(values, way, SUBSET, seed=SEED) for name, way in ways.items()}
 
 
 def _alike(known: Mask) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:

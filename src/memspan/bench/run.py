@@ -103,6 +103,7 @@ def execute(plan: Plan, command: Sequence[str], say: Callable[[str], None]) -> R
         "results": board.results(),
         "compared": board.compared(_planned(names)),
         "signal": board.signal(),
+        "subsets": board.subsets(),
         "macro": board.macro(),
     }
     _end(plan, result)

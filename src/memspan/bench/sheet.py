@@ -97,9 +97,34 @@ class Sheet:
         """(questions,) names; "all" where the set has none."""
         return np.array([one.category or "all" for _, one in self.questions])
 
+    def features(self) -> Floats:
+        """(questions, features), each with mean 0 and deviation 1: what a question is like before anybody answers it.
+
+        How much evidence it has, over how many units and how far from the end it lies, its length, its category.
+        """
+        names = sorted(set(self.categories().tolist()))
+        rows = [
+            [
+                len(one.gold),
+                np.log1p(one.visible),
+                np.log1p(one.visible - min((place for place in map(_place, one.gold) if place is not None), default=0)),
+                len(one.text.split()),
+                *(float((one.category or "all") == name) for name in names),
+            ]
+            for _, one in self.questions
+        ]
+        raw = np.array(rows, np.float64)
+        scaled: Floats = (raw - raw.mean(axis=0)) / np.maximum(raw.std(axis=0), 1e-9)
+        return scaled
+
     def rungs(self) -> NDArray[np.int64]:
         """(questions,) sizes on the ladder, 0 = no ladder."""
         return np.array([case.rung for case, _ in self.questions], dtype=np.int64)
+
+
+def _place(name: str) -> int | None:
+    """Where a unit stands; None for a session."""
+    return int(name[1:]) if name[:1] == "u" and name[1:].isdigit() else None
 
 
 def part(data: DataSet, case: Case, question: Question) -> Part:

@@ -88,6 +88,7 @@ def markdown(result: Result) -> str:
         _grid(result, "T1000"),
         _macro(result),
         _compared(result),
+        _subsets(result),
         "## Each set",
         *(_set(result, one) for one in result["sets"]),
         _files(result),
@@ -201,6 +202,20 @@ def _macro(result: Result) -> str:
         if one["families"]
     ]
     return "## Mean over families\n\n" + table(["system", "families", "headline", "T1000"], rows) if rows else ""
+
+
+def _subsets(result: Result) -> str:
+    """How far a few questions are off the whole set, in points."""
+    ways = ("stratified", "spaced", "medoids", "random")
+    rows = [
+        [one["set"], one["metric"], str(one["questions"]), *(f"{one[way] * 100:.1f}" for way in ways)]
+        for one in result.get("subsets", ())
+    ]
+    if not rows:
+        return ""
+    said = "Mean error, in points, of a system's figure from so many questions; the system was left out of the choice."
+    head = ["set", "figure", "questions", *ways]
+    return f"## What a few questions tell of the whole\n\n{said}\n\n{table(head, rows)}"
 
 
 def _compared(result: Result) -> str:

@@ -19,13 +19,14 @@ _OUT = click.Path(dir_okay=False, path_type=Path)
 @_options.whose_memory
 @click.option("--against", type=click.Path(dir_okay=False, path_type=Path), help="Another file with the same turns.")
 @click.option("--setting", type=click.Choice(_options.SETTINGS), help="Ask the same memory with another setting too.")
+@click.option("--quality", type=click.Choice(["high"]), help="Ask the same memory with that quality too.")
 @click.option("--questions", default=200, show_default=True, type=click.IntRange(10, 5000), help="At most so many.")
 @click.option("--show", default=0, type=click.IntRange(0), help="Print so many examples, with what was remembered.")
 @click.option("--json", "json_path", type=_OUT, help="Write the result here.")
 @click.option("--md", "md_path", type=_OUT, help="Write the tables here.")
 @click.option("--seed", default=7, show_default=True, type=int, help="Of the questions and the bootstrap.")
 def mine(
-    memory: Path, scope: str, against: Path | None, setting: str | None,
+    memory: Path, scope: str, against: Path | None, setting: str | None, quality: str | None,
     json_path: Path | None, md_path: Path | None, **plan: Any,
 ) -> None:  # fmt: skip
     """Make questions of a memory's own turns, and see whether they are found.
@@ -35,7 +36,7 @@ def mine(
     """
     from memspan.bench.mine import MinePlan, markdown, measure
 
-    plan["ways"] = list(_ways(memory, scope, against, setting))
+    plan["ways"] = list(_ways(memory, scope, against, setting, quality))
     command = ["memspan", *sys.argv[1:]]
     result = measure(MinePlan(**plan), command, lambda said: click.echo(_show.one_line(said), err=True))
     if json_path:
@@ -46,7 +47,7 @@ def mine(
     click.echo(tables, nl=False)
 
 
-def _ways(memory: Path, scope: str, against: Path | None, setting: str | None) -> "list[Way]":
+def _ways(memory: Path, scope: str, against: Path | None, setting: str | None, quality: str | None) -> "list[Way]":
     """The memory as it is, then what it is compared with."""
     from memspan.bench.mine import Way
 
@@ -61,4 +62,7 @@ def _ways(memory: Path, scope: str, against: Path | None, setting: str | None) -
     if setting is not None:
         label = f"{memory.name}, {setting}"
         ways.append(Way(label=label, path=memory, scope=scope, memory={**key, "setting": setting}))
+    if quality is not None:
+        label = f"{memory.name}, quality {quality}"
+        ways.append(Way(label=label, path=memory, scope=scope, memory=key, recall={"quality": quality}))
     return ways
