@@ -101,6 +101,9 @@ def test_the_result_says_what_ran(data, tmp_path):
     assert by_key["locomo", "default"]["cost"]["write_ms_p50"] > 0
     assert all(len(one["sha256"]) == 64 for one in result["files"])
     assert all(len(one["families"]) == 8 for one in result["macro"])
+    assert {one["system"]: one["headline"] for one in result["macro"]} == {
+        one["system"]: one["headline"] for one in result["common"]
+    }
     planned = {(one["ours"], one["other"]) for one in result["compared"]}
     assert planned == {("default", "bm25")}
     assert all(one["p"] <= one["p_holm"] <= 1 for one in result["compared"])

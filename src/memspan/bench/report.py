@@ -210,21 +210,39 @@ class Board:
         return found
 
     def macro(self) -> list[Result]:
-        """The mean over families, each data set of a family weighing the same inside it."""
-        systems = list(dict.fromkeys(system for _, system in self.costs))
-        return [entry for system in systems if (entry := self._macro(system))]
+        """The mean over families, each data set of a family weighing the same inside it: of systems that did all."""
+        every = {name: np.ones(len(sheet.questions), np.bool_) for name, sheet in self._counted().items()}
+        return [entry for system in self._systems() if (entry := self._macro(system, every))]
 
-    def _macro(self, system: str) -> Result | None:
+    def common(self) -> list[Result]:
+        """The same over the questions that every system came to which came to some of each data set."""
+        sheets = self._counted()
+        there = {
+            system: {name: _there(sheet, system) for name, sheet in sheets.items()}
+            for system in self._systems()
+            if sheets and all(_there(sheet, system).any() for sheet in sheets.values())
+        }
+        shared = {name: np.logical_and.reduce([some[name] for some in there.values()]) for name in sheets if there}
+        if not shared or not all(mask.any() for mask in shared.values()):
+            return []
+        asked = sum(int(mask.sum()) for mask in shared.values())
+        return [{"questions": asked} | entry for system in there if (entry := self._macro(system, shared))]
+
+    def _counted(self) -> dict[str, Sheet]:
+        return {name: sheet for name, sheet in self.sheets.items() if sheet.data.family and sheet.questions}
+
+    def _systems(self) -> list[str]:
+        return list(dict.fromkeys(system for _, system in self.costs))
+
+    def _macro(self, system: str, asked: Mapping[str, Mask]) -> Result | None:
         families: dict[str, list[Floats]] = {}
-        for sheet in self.sheets.values():
-            if not sheet.data.family or system not in sheet.rows:
-                continue
-            values = sheet.values(system, [sheet.data.metric, TOKENS])
-            if not np.isnan(values).any():
-                drawn = draws(values, sheet.clusters(), **asdict(self.resampling))
-                families.setdefault(sheet.data.family, []).append(np.vstack([values.mean(axis=0), drawn]))
-        wanted = {sheet.data.family for sheet in self.sheets.values() if sheet.data.family}
-        if not families or families.keys() != wanted:
+        for name, sheet in self._counted().items():
+            if not _there(sheet, system)[asked[name]].all():
+                return None
+            values = sheet.values(system, [sheet.data.metric, TOKENS])[asked[name]]
+            drawn = draws(values, sheet.clusters()[asked[name]], **asdict(self.resampling))
+            families.setdefault(sheet.data.family, []).append(np.vstack([values.mean(axis=0), drawn]))
+        if not families:
             return None
         means = np.stack([np.stack(members).mean(axis=0) for members in families.values()]).mean(axis=0)
         low, high = np.percentile(means[1:], [2.5, 97.5], axis=0)
@@ -233,6 +251,13 @@ class Board:
             for n, name in enumerate(("headline", TOKENS))
         }
         return {"system": system, "families": list(families), "of": len(FAMILIES)} | shown
+
+
+def _there(sheet: Sheet, system: str) -> Mask:
+    """(questions,) whether the system answered."""
+    if system not in sheet.rows:
+        return np.zeros(len(sheet.questions), np.bool_)
+    return ~np.isnan(sheet.read_s[system])
 
 
 def _off(sheet: Sheet, values: Floats) -> dict[str, float]:

@@ -105,6 +105,7 @@ def execute(plan: Plan, command: Sequence[str], say: Callable[[str], None]) -> R
         "signal": board.signal(),
         "subsets": board.subsets(),
         "macro": board.macro(),
+        "common": board.common(),
     }
     _end(plan, result)
     shown: Result = json.loads(_plain(json.dumps(result)))

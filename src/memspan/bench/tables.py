@@ -191,6 +191,16 @@ def _short_or(value: float | None) -> str:
 
 
 def _macro(result: Result) -> str:
+    """The mean of those that did all, and the mean of more of them on fewer questions."""
+    common = result.get("common", ())
+    parts = [_means(result["macro"])]
+    if common:
+        said = f"On the {common[0]['questions']:,} questions that all of these systems came to:"
+        parts += [said, _means(common)]
+    return "## Mean over families\n\n" + "\n\n".join(part for part in parts if part) if any(parts) else ""
+
+
+def _means(entries: Sequence[Result]) -> str:
     rows = [
         [
             _text(one["system"]),
@@ -198,10 +208,10 @@ def _macro(result: Result) -> str:
             number(one.get("headline")),
             number(one.get("T1000")),
         ]
-        for one in result["macro"]
+        for one in entries
         if one["families"]
     ]
-    return "## Mean over families\n\n" + table(["system", "families", "headline", "T1000"], rows) if rows else ""
+    return table(["system", "families", "headline", "T1000"], rows) if rows else ""
 
 
 def _subsets(result: Result) -> str:
