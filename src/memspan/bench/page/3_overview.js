@@ -233,12 +233,26 @@ function matrix() {
   return box;
 }
 
-// mean over families: one line a system, a dot and its interval
+// mean over families: of those that did all, and of all that came to some of each, on the questions they share
 function families() {
+  const common = DATA.common || [];
+  return [
+    meanTable("families", DATA.macro || [], "Mean over families", "Each family weighs the same. Only systems that did every set."),
+    meanTable(
+      "shared",
+      common,
+      "The same on shared questions",
+      common.length ? `The ${common[0].questions.toLocaleString("en")} questions that all of these systems came to.` : "",
+    ),
+  ];
+}
+
+// one line a system, a dot and its interval
+function meanTable(id, entries, title, said) {
   const named = (name) => SYSTEMS.find((one) => one.name === name);
   const count = (one) => (Array.isArray(one.families) ? one.families.length : one.families);
   const metric = STATE.metric === "T1000" ? "T1000" : "headline";
-  const rows = (DATA.macro || [])
+  const rows = entries
     .filter((one) => count(one) && one[metric] && named(one.system) && STATE.kinds.has(named(one.system).kind))
     .sort((a, b) => count(b) - count(a) || b[metric].mean - a[metric].mean);
   if (!rows.length) return null;
@@ -261,8 +275,8 @@ function families() {
   return h(
     "div",
     {},
-    h("h3", {}, `Mean over families: ${metric}`),
-    h("p", { class: "lead" }, "Each family weighs the same. Means over fewer families stand below and do not compare."),
-    sortable("families", { caption: `Mean over families: ${metric}`, columns, groups: [{ rows }] }),
+    h("h3", {}, `${title}: ${metric}`),
+    h("p", { class: "lead" }, said),
+    sortable(id, { caption: `${title}: ${metric}`, columns, groups: [{ rows }] }),
   );
 }

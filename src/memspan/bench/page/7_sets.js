@@ -247,7 +247,7 @@ function start() {
     about = h("p", { class: "lead", id: "about", role: "status" });
   const draw = () => {
     seat.replaceChildren(matrix());
-    means.replaceChildren(...[families()].filter(Boolean));
+    means.replaceChildren(...families().filter(Boolean));
     const name = STATE.metric;
     about.textContent =
       (WHAT[name] ? `${name}: ${WHAT[name]}. ` : `${name}. `) +
