@@ -19,7 +19,7 @@ from memspan.bench.replies import Replies
 from memspan.bench.report import SCHEMA, Board, Resampling, Result
 from memspan.bench.sheet import Sheet
 from memspan.bench.subsets import stratified
-from memspan.bench.work import ABLATION_UNITS, HEAVY, Pair, Work
+from memspan.bench.work import ABLATION_UNITS, READING, Pair, Work
 from memspan.core.errors import UsageError
 
 LEDGER = "ledger.jsonl"
@@ -144,7 +144,7 @@ def _fits(board: Board, pair: Pair) -> bool:
         return bool(data.family) and 0 < units <= ABLATION_UNITS
     if about.kind == "peer":
         return bool(data.family) and units > 0
-    heavy = about.vectors or system in HEAVY
+    heavy = about.vectors or system in READING
     return units > 0 and (bool(data.family) or not heavy or units <= ABLATION_UNITS)
 
 

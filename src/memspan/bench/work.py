@@ -22,10 +22,12 @@ PEER_LIMIT_S = 60.0
 PEER_PATIENCE_S = 180.0
 """A peer's case begun within its limit may take so long; then it is killed."""
 HEAVY_UNITS = 17_000
-"""Whatever embeds, reads again or runs beside memspan takes the first cases of a set, up to so many units."""
+"""Whatever looks vectors up or runs beside memspan takes the first cases of a set, up to so many units."""
+READING_UNITS = 6_000
+"""The same for whatever lets MiniLM read by itself."""
 ABLATION_UNITS = 5_000
 """A set of more is left out for ablations; and for whatever is heavy, where it does not count in the mean."""
-HEAVY = ("full", "high", "full-high")
+READING = ("full", "high", "full-high")
 CHUNK = 1024
 Say = Callable[[str], None]
 Pair = tuple[DataSet, str]
@@ -81,7 +83,7 @@ class Work:
         reach, left = self._reach(data, system), []
         self.board.begin(data.name, system)
         if reach < len(self.board.sheets[data.name].cases):
-            self.board.stop(data.name, system, "cut", f"the first {HEAVY_UNITS:,} units of a large set only")
+            self.board.stop(data.name, system, "cut", "only the first cases of a large set are asked for")
         for place in range(reach):
             kept = self.replies.get(fingerprint(self._job(data, system, place)))
             if kept is None:
@@ -104,10 +106,11 @@ class Work:
     def _reach(self, data: DataSet, system: str) -> int:
         """How many cases the system is asked to do."""
         cases, about = self.board.sheets[data.name].cases, systems.facts(system)
-        if not about.vectors and about.kind != "peer" and system not in HEAVY:
+        if not about.vectors and about.kind != "peer" and system not in READING:
             return len(cases)
+        most = READING_UNITS if system in READING else HEAVY_UNITS
         sizes = accumulate(len(case.units) for case in cases)
-        return max(1, sum(size <= HEAVY_UNITS for size in sizes))
+        return max(1, sum(size <= most for size in sizes))
 
     def _job(self, data: DataSet, system: str, place: int) -> Job:
         sheet = self.board.sheets[data.name]
