@@ -29,6 +29,8 @@ QUICK_QUESTIONS = 40
 QUICK_UNITS = 9_000
 """Of all cases of a set together."""
 OURS = ("default", "full", "high", "full-high")
+WHOLE_UNITS = 20_000
+"""Nobody puts a larger memory before a model at once."""
 RIVALS = ("bm25", "minilm", "rrf")
 """Ours are compared with these and with every peer on the sets that count in the mean: planned before any run."""
 
@@ -144,6 +146,8 @@ def _fits(board: Board, pair: Pair) -> bool:
         return bool(data.family) and 0 < units <= ABLATION_UNITS
     if about.kind == "peer":
         return bool(data.family) and units > 0
+    if system == "full-context" and max((len(case.units) for case in sheet.cases), default=0) > WHOLE_UNITS:
+        return False
     heavy = about.vectors or system in READING
     return units > 0 and (bool(data.family) or not heavy or units <= ABLATION_UNITS)
 
