@@ -138,18 +138,17 @@ def _plain(text: str) -> str:
 
 
 def _fits(board: Board, pair: Pair) -> bool:
-    """Peers and ablations run on the sets that count in the mean; nothing embeds a large set outside of it."""
+    """Peers, ablations and what reads by itself run on the sets that count in the mean; see also the limits."""
     data, system = pair
     sheet, about = board.sheets[data.name], systems.facts(system)
     units = sum(len(case.units) for case in sheet.cases)
     if about.kind == "ablation":
         return bool(data.family) and 0 < units <= ABLATION_UNITS
-    if about.kind == "peer":
+    if about.kind == "peer" or system in READING:
         return bool(data.family) and units > 0
     if system == "full-context" and max((len(case.units) for case in sheet.cases), default=0) > WHOLE_UNITS:
         return False
-    heavy = about.vectors or system in READING
-    return units > 0 and (bool(data.family) or not heavy or units <= ABLATION_UNITS)
+    return units > 0 and (bool(data.family) or not about.vectors or units <= ABLATION_UNITS)
 
 
 def _planned(names: Sequence[str]) -> list[tuple[str, str]]:
