@@ -41,7 +41,8 @@ def test_query_words_are_distinct_in_order():
 
 
 @pytest.mark.parametrize(
-    "text", ["on 2021-05-03", "May 3, 2021", "may 3rd 2021", "3 May 2021", "the 3rd of May, 2021", "3. Mai; 03 May 2021"]
+    "text",
+    ["on 2021-05-03", "May 3, 2021", "may 3rd 2021", "3 May 2021", "the 3rd of May, 2021", "3. Mai; 03 May 2021"],
 )
 def test_a_day_is_one_word_however_it_is_written(text):
     """Beside its pieces: a file written before has the pieces only."""
