@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from http.client import HTTPException
 from time import perf_counter
-from typing import Any
+from typing import Any, Self
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -131,15 +131,18 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Answerer:
-    """A model that answers questions from a context."""
-
+class _Asking:
     model: Model
 
     @classmethod
-    def of(cls, spec: str, key: str = "", timeout_s: float = 60.0) -> "Answerer":
+    def of(cls, spec: str, key: str = "", timeout_s: float = 60.0) -> Self:
         """From "openai:MODEL@BASE_URL". Raises UsageError where that is not one."""
         return cls(Model(spec, key, timeout_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer(_Asking):
+    """A model that answers questions from a context."""
 
     def answer(self, question: str, units: Sequence[Unit]) -> Answered:
         """Its answer. units: the context, best first. Raises ModelFailed"""
@@ -149,15 +152,8 @@ class Answerer:
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class Judge(_Asking):
     """A model that says whether an answer is right."""
-
-    model: Model
-
-    @classmethod
-    def of(cls, spec: str, key: str = "", timeout_s: float = 60.0) -> "Judge":
-        """From "openai:MODEL@BASE_URL". Raises UsageError where that is not one."""
-        return cls(Model(spec, key, timeout_s))
 
     def judge(self, question: str, answers: Sequence[str], answer: str) -> Verdict:
         """Its verdict. answers: right ones. Raises ModelFailed"""

@@ -1,6 +1,5 @@
 """What changing a large memory costs: correct, undo, look back, reflect, forget; run by `memspan bench changing`."""
 
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-from memspan.bench.machine import line, machine, versions
+from memspan.bench.machine import head, line
 from memspan.bench.speech import conversations, questions
 from memspan.bench.speed import percentiles
 from memspan.bench.tables import table
@@ -44,11 +43,8 @@ def measure(plan: ChangingPlan, command: Sequence[str], say: Callable[[str], Non
         with TemporaryDirectory(prefix="memspan-changing-", dir=plan.folder) as folder:
             sizes.append({"records": size, **_measured(plan, size, Path(folder) / "m.mem")})
     return {
-        "schema": SCHEMA,
-        "command": shlex.join(command),
+        **head(SCHEMA, command),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(),
-        "versions": versions(),
         "seed": plan.seed,
         "sizes": sizes,
     }

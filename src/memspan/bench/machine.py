@@ -1,12 +1,26 @@
-"""The machine line and the versions that stand in every result."""
+"""What stands at the head of every result: the command, the time, the machine, the versions."""
 
 import os
 import platform
+import shlex
 import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = ("numpy", "apsw", "simsimd", "onnxruntime")
+
+
+def head(schema: str, command: Sequence[str]) -> dict[str, object]:
+    """The first fields of a result."""
+    return {
+        "schema": schema,
+        "command": shlex.join(command),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "versions": versions(),
+    }
 
 
 def machine() -> dict[str, object]:

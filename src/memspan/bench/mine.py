@@ -5,7 +5,6 @@ deleted afterwards. No text of the memory is in the result unless examples are a
 """
 
 import random
-import shlex
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 from memspan.bench.cloze import Cloze, Corpus, in_its_words
 from memspan.bench.compare import compare, holm
-from memspan.bench.machine import line, machine, versions
+from memspan.bench.machine import head, line
 from memspan.bench.resampling import intervals, mean_interval
 from memspan.bench.speed import percentiles
 from memspan.bench.tables import number, points, table
@@ -98,11 +97,8 @@ def measure(plan: MinePlan, command: Sequence[str], say: Callable[[str], None]) 
         kinds = np.array([cloze.kind for cloze in asked.clozes])
         examples = _examples(memories[0], asked, plan.show)
     return {
-        "schema": SCHEMA,
-        "command": shlex.join(command),
+        **head(SCHEMA, command),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(),
-        "versions": versions(),
         "seed": plan.seed,
         "questions": {"all": len(kinds)} | {str(kind): int((kinds == kind).sum()) for kind in np.unique(kinds)},
         "clusters": len(set(asked.clusters.tolist())),

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from memspan.bench import systems
 from memspan.bench.cases import Case, Unit
 from memspan.bench.datasets.halumem_syn import Point, attributes, points
-from memspan.bench.machine import line, machine, versions
+from memspan.bench.machine import head, line
 from memspan.bench.systems import System
 from memspan.bench.systems.default import Default
 from memspan.bench.tables import table
@@ -210,11 +210,8 @@ def measure(names: Sequence[str], command: Sequence[str]) -> Result:
     """Runs the systems over all cases. Raises UnknownMethod where there is none of a name."""
     start = perf_counter()
     return {
-        "schema": SCHEMA,
+        **head(SCHEMA, command),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(command),
-        "machine": machine(),
-        "versions": versions(),
         "results": [_measured(name) for name in names],
         "seconds": round(perf_counter() - start, 1),
     }

@@ -14,7 +14,7 @@ from memspan.bench.answers import Answers
 from memspan.bench.cards import card, known
 from memspan.bench.cases import DataSet, Found
 from memspan.bench.files import find, fingerprint
-from memspan.bench.machine import machine, versions
+from memspan.bench.machine import head
 from memspan.bench.replies import Replies
 from memspan.bench.report import SCHEMA, Board, Resampling, Result
 from memspan.bench.sheet import Sheet
@@ -28,9 +28,9 @@ ANSWERS = "answers.jsonl"
 QUICK_QUESTIONS = 40
 QUICK_UNITS = 9_000
 """Of all cases of a set together."""
-OURS = ("default", "full", "high", "full-high")
 WHOLE_UNITS = 20_000
 """Nobody puts a larger memory before a model at once."""
+OURS = ("default", "full", "high", "full-high")
 RIVALS = ("bm25", "minilm", "rrf")
 """Ours are compared with these and with every peer on the sets that count in the mean: planned before any run."""
 
@@ -85,12 +85,9 @@ def execute(plan: Plan, command: Sequence[str], say: Callable[[str], None]) -> R
     work.run([pair for name in names for data in chosen if _fits(board, pair := (data, name))])
     files = _files(chosen, found, plan)
     result: Result = {
-        "schema": SCHEMA,
-        "command": shlex.join(command),
+        **head(SCHEMA, command),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(perf_counter() - start, 1),
-        "machine": machine(),
-        "versions": versions(),
         "seed": plan.resampling.seed,
         "resamples": plan.resampling.resamples,
         "split": "all" if plan.test else "dev",

@@ -5,7 +5,6 @@ Run by `memspan bench speed`; this module is also what the fresh processes run.
 
 import json
 import os
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from memspan.bench.cases import Unit
-from memspan.bench.machine import machine, peak_rss, versions
+from memspan.bench.machine import head, peak_rss
 from memspan.bench.speech import conversations, questions
 
 SCHEMA = "memspan.bench.speed/1"
@@ -54,11 +53,8 @@ def measure(plan: SpeedPlan, command: Sequence[str], say: Callable[[str], None])
         theirs = _in_fresh_process(plan, "diy", size)
         sizes.append({"records": size, "memspan": ours, "diy": theirs, "ratio": ratios(ours, theirs)})
     return {
-        "schema": SCHEMA,
-        "command": shlex.join(command),
+        **head(SCHEMA, command),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(),
-        "versions": versions(),
         "seed": plan.seed,
         "text": f"recombined from {len(plan.texts):,} real turns" if plan.texts else "made up (Zipf words)",
         "sizes": sizes,

@@ -15,7 +15,7 @@ from time import perf_counter
 
 from memspan.bench.cases import Fields
 from memspan.bench.files import fingerprint, having, records
-from memspan.bench.machine import line, machine, versions
+from memspan.bench.machine import head, line
 from memspan.bench.report import Result
 from memspan.bench.tables import table
 from memspan.text.extract.dates import meant
@@ -90,11 +90,8 @@ def measure(data: Path, command: Sequence[str], reader: Reader = meant) -> Resul
     took = perf_counter() - start
     parts = {half: [pair for pair in read if half in (pair[0].half, "all")] for half in _HALVES}
     return {
-        "schema": SCHEMA,
+        **head(SCHEMA, command),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(command),
-        "machine": machine(),
-        "versions": versions(),
         "us_per_question": round(took / len(questions) * 1e6, 1),
         "results": {half: _part(pairs) for half, pairs in parts.items()},
         "files": [{"file": path.name, "sha256": fingerprint(path)} for path in having(data, "time-ranges", _FIELDS)],

@@ -1,6 +1,5 @@
 """All cases, all variants, in one table."""
 
-import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from memspan.bench.attacks import trial
 from memspan.bench.attacks.cases import VARIANTS, cases
 from memspan.bench.attacks.trial import Outcome
 from memspan.bench.files import find, fingerprint
-from memspan.bench.machine import line, machine, versions
+from memspan.bench.machine import head, line
 from memspan.bench.tables import table
 from memspan.core.errors import UsageError
 from memspan.core.registry import load
@@ -57,12 +56,9 @@ def measure(plan: Plan, command: Sequence[str], tell: Callable[[str], None]) -> 
         rows.append(_row(id, known[id]["name"], outcomes))
         tell(_line(rows[-1]))
     return {
-        "schema": SCHEMA,
-        "command": shlex.join(command),
+        **head(SCHEMA, command),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(perf_counter() - start, 1),
-        "machine": machine(),
-        "versions": versions(),
         "variants": plan.variants,
         "cases": rows,
         "scores": {name: _held(rows, name) for name in SCORES},

@@ -3,41 +3,29 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from memspan.bench.cases import Ask
-from memspan.bench.systems import Kind, Packed
+import numpy as np
+from numpy.typing import NDArray
+
+from memspan.bench.systems import Kind
+from memspan.bench.systems._ranked import Ranked
 from memspan.core.records import Turn
 
 
-class Nothing:
+class Nothing(Ranked):
     """Remembers nothing, finds nothing."""
 
     title = "nothing"
     kind: Kind = "control"
-    vectors = False
 
     def __init__(self, folder: Path) -> None:
-        pass
+        super().__init__()
 
     def remember(self, turns: Sequence[Turn]) -> None:
-        pass
+        """Keep nothing."""
 
-    def recall(self, ask: Ask, k: int) -> list[str]:
-        """Nothing."""
-        return []
-
-    def pack(self, ask: Ask, tokens: int) -> Packed:
-        """An empty context."""
-        return Packed(())
-
-    def elsewhere(self, ask: Ask) -> list[str]:
-        """Nothing."""
-        return []
-
-    def bytes_on_disk(self) -> int:
-        return 0
-
-    def close(self) -> None:
-        pass
+    def scores(self, question: str) -> NDArray[np.floating]:
+        """Of no turn."""
+        return np.zeros(0)
 
 
 SYSTEM = Nothing

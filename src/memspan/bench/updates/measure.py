@@ -9,7 +9,7 @@ from time import perf_counter
 from memspan.bench import systems
 from memspan.bench.cases import Ask
 from memspan.bench.files import fingerprint
-from memspan.bench.machine import line, machine, versions
+from memspan.bench.machine import head, line
 from memspan.bench.report import Result
 from memspan.bench.tables import table
 from memspan.bench.updates.letta_core import Contradicted, contradicted, files
@@ -37,11 +37,8 @@ def measure(data: Path | None, seed: int, command: Sequence[str], say: Say) -> R
     start = perf_counter()
     paths = files(data) if data else []
     result: Result = {
-        "schema": SCHEMA,
+        **head(SCHEMA, command),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(command),
-        "machine": machine(),
-        "versions": versions(),
         "seed": seed,
         "streams": [],
         "letta": {},

@@ -83,12 +83,12 @@ def packed(text: str, at: float | None) -> int:
 
 
 def unpacked(number: int) -> Iterator[Told]:
-    """What `packed` packed.
+    """What `packed` packed; nothing of a number below 1, which nobody packed.
 
     >>> list(unpacked(packed("Last Friday, or was it yesterday?", 1683590400.0)))
     [Told(back=4, days=1), Told(back=1, days=1)]
     """
-    while number:
+    while number > 0:
         one = number & ((1 << BITS) - 1)
         yield Told(one >> _LENGTH_BITS, (one & ((1 << _LENGTH_BITS) - 1)) + 1)
         number >>= BITS

@@ -249,7 +249,7 @@ class ScopeIndex:
         found = [
             (unit, at, one)
             for unit, (mark, at) in enumerate(zip(marks, times, strict=True), start=start)
-            if mark and mark > 0 and mark >> MARK_BITS and at is not None
+            if mark and mark >> MARK_BITS and at is not None
             for one in unpacked(mark >> MARK_BITS)
         ]
         if found:
