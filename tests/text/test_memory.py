@@ -95,3 +95,35 @@ def test_without_any_embedder_recall_goes_by_words(tmp_path):
     with Memory(tmp_path / "m.mem", scope="a", embedders=[]) as memory:
         memory.remember([Turn("tea in the kitchen", id="t"), Turn("a car outside", id="c", session="x")])
         assert [hit.id for hit in memory.recall("tea", tokens=None, limit=1)] == ["t"]
+
+
+@pytest.mark.parametrize("newest", [False, True])
+def test_turns_come_page_by_page(memory, newest):
+    """Pages joined are the whole, in either direction; a session is paged alone."""
+    for number in range(7):
+        memory.remember(f"note {number}", session="even" if number % 2 == 0 else "odd")
+    whole = list(memory.turns(newest=newest))
+    pages, after = [], ""
+    while page := list(memory.turns(after=after, limit=3, newest=newest)):
+        pages.append([turn.text for turn in page])
+        after = page[-1].id
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert [text for page in pages for text in page] == [turn.text for turn in whole]
+    assert [turn.text for turn in memory.turns(session="odd", limit=2, newest=True)] == ["note 5", "note 3"]
+    assert list(memory.turns(limit=0)) == []
+
+
+def test_a_page_begins_behind_a_turn_of_this_scope(memory, tmp_path):
+    with Memory(memory._store.path, scope="somebody else") as other:
+        theirs = other.remember("mine").ids[0]
+    with pytest.raises(UnknownId):
+        list(memory.turns(after=theirs))
+
+
+def test_an_item_comes_with_its_state(memory):
+    old = memory.remember("I live in Oslo.").ids[0]
+    new = memory.correct(old, "I live in Bergen.")
+    item, state = memory.item(old)
+    assert (item.text, state.status, state.heir) == ("I live in Oslo.", "superseded", new)
+    with pytest.raises(UnknownId):
+        memory.item("t0")

@@ -5,12 +5,13 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
 
 from memspan.core.budget import Budget, Cost
-from memspan.core.changes import Change
+from memspan.core.changes import Change, State
 from memspan.core.clock import Clock, When, now, seconds
 from memspan.core.errors import BadText, UsageError
 from memspan.core.ids import check_scope
@@ -282,9 +283,20 @@ class Memory(Life):
         """The turn with that id. Raises UnknownId where this scope has none."""
         return self._store.get(self.scope, id)
 
-    def turns(self, *, session: str | None = None) -> Iterator[Turn]:
-        """All turns of the scope, or of one session, in the order they were written."""
-        return self._store.turns(self.scope, session)
+    def item(self, id: str) -> tuple[Turn | Record, State]:
+        """The turn or record with that id, and what has become of it. Raises UnknownId."""
+        return self._store.item(self.scope, id)
+
+    def turns(
+        self, *, session: str | None = None, after: str = "", limit: int | None = None, newest: bool = False
+    ) -> Iterator[Turn]:
+        """All turns of the scope, or of one session, in the order they were written.
+
+        after: the id of a turn, to go on behind it;  limit: at most so many;  newest: the last written first
+        Raises UnknownId where the scope has no turn of that id.
+        """
+        batch = _BATCH if limit is None else max(1, min(limit, _BATCH))
+        return islice(self._store.turns(self.scope, session, after=after, newest=newest, batch=batch), limit)
 
     def records(self, kind: str | None = None) -> list[Record]:
         """All records of the scope, or those of a kind, in the order they were written."""

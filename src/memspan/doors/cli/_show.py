@@ -104,11 +104,6 @@ def table(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
     yield from (f"{name.ljust(width)}  {value}" for name, value in pairs)
 
 
-def moment(at: float | None) -> str:
-    """ISO 8601, for JSON and tables; "" where it is not known."""
-    return "" if at is None else iso(at)
-
-
 class Bar:
     """A line on stderr that grows while something takes long; nothing where stderr is no terminal."""
 

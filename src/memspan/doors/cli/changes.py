@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from memspan.core.records import Json
+from memspan.doors import fields
 from memspan.doors.cli import _options, _show
 
 if TYPE_CHECKING:
@@ -45,18 +45,13 @@ def history(id: str, memory: Path, scope: str, as_json: bool) -> None:
 
 def _print(events: Sequence["Event"], memory: Path, scope: str, as_json: bool) -> None:
     if as_json:
-        told = [_fields(event) for event in events]
+        told = [fields.of_event(event) for event in events]
         click.echo(_show.as_json({"memory": str(memory), "scope": scope, "events": told}))
         return
     for event in events:
         click.echo("\n".join(_entry(event)))
     if not events:
         click.echo(_show.one_line(f"nothing happened in {memory}, scope {scope}"))
-
-
-def _fields(event: "Event") -> dict[str, Json]:
-    names = ("what", "operation", "kind", "id", "text", "heir", "why")
-    return {"at": _show.moment(event.at), **{name: getattr(event, name) for name in names}}
 
 
 def _entry(event: "Event") -> Iterator[str]:

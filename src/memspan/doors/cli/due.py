@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from memspan.doors import fields
 from memspan.doors.cli import _options, _show
 
 
@@ -20,10 +21,7 @@ def due(memory: Path, scope: str, now: str | None, as_json: bool) -> None:
     with _options.opened(memory, scope, read_only=True) as opened:
         found = opened.due(now)
     if as_json:
-        told = [
-            {"id": one.id, "what": one.what, "text": one.text, "since": _show.moment(one.since), "by": one.by}
-            for one in found
-        ]
+        told = [fields.of_due(one) for one in found]
         click.echo(_show.as_json({"memory": str(memory), "scope": scope, "due": told}))
     else:
         for one in found:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from memspan.core.clock import iso
 from memspan.core.errors import UsageError
-from memspan.core.records import Json
+from memspan.doors import fields
 from memspan.doors.cli import _items, _options, _show
 from memspan.doors.cli._stopping import Stopping
 
@@ -97,7 +98,7 @@ def receipts(memory: Path, scope: str, as_json: bool) -> None:
     with _options.opened(memory, scope) as opened:
         found = opened.receipts()
     if as_json:
-        told = [_fields(receipt) for receipt in found]
+        told = [fields.of_receipt(receipt) for receipt in found]
         click.echo(_show.as_json({"memory": str(memory), "scope": scope, "receipts": told}))
     for receipt in () if as_json else found:
         click.echo("\n".join((*_page(receipt, [], scope), "")))
@@ -109,26 +110,11 @@ def receipts(memory: Path, scope: str, as_json: bool) -> None:
 
 def _print(receipt: "Receipt", preview: list[str], memory: Path, scope: str, as_json: bool) -> None:
     if as_json:
-        click.echo(_show.as_json({"memory": str(memory), "scope": scope, **_fields(receipt)}))
+        click.echo(_show.as_json({"memory": str(memory), "scope": scope, **fields.of_receipt(receipt)}))
     elif not receipt.items:
         click.echo(_show.one_line(f"nothing to forget {receipt.selector} in {memory}, scope {scope}"))
     else:
         click.echo("\n".join(_page(receipt, preview, scope)))
-
-
-def _fields(receipt: "Receipt") -> dict[str, Json]:
-    fields: dict[str, Json] = {
-        "operation": receipt.operation,
-        "at": _show.moment(receipt.at),
-        "status": receipt.status,
-        "selector": receipt.selector,
-        "items": receipt.items,
-        "rows": dict(receipt.rows),
-        "digest": receipt.digest,
-        "kept": list(receipt.kept),
-        "not_covered": receipt.NOT_COVERED,
-    }
-    return {**fields, "ids": list(receipt.ids)} if receipt.status == "planned" else fields
 
 
 def _title(receipt: "Receipt", scope: str, done: str) -> str:
@@ -145,7 +131,7 @@ def _page(receipt: "Receipt", preview: list[str], scope: str) -> Iterator[str]:
     facts = [
         ("status", f"{receipt.status}: {_MEANS[receipt.status]}"),
         ("operation", "" if planned else str(receipt.operation)),
-        ("at", "" if planned else _show.moment(receipt.at)),
+        ("at", "" if planned else iso(receipt.at)),
         ("rows", ", ".join(f"{table} {count:,}" for table, count in rows.items() if count)),
         ("left", f"{_show.amount(tombstones, 'tombstone')}, to refuse the same words by" if tombstones else ""),
         ("kept", f"{', '.join(receipt.kept)}: on hold" if receipt.kept else ""),

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from memspan.core.records import QUALITIES, Hit, Json, Recall
+from memspan.core.records import QUALITIES, Hit, Recall
+from memspan.doors import fields
 from memspan.doors.cli import _options, _show
 
 
@@ -51,55 +52,13 @@ def recall(question: str, memory: Path, scope: str, explain: bool, context: bool
     with _options.opened(memory, scope, read_only=True) as opened:
         found = opened.recall(question, **asked)
     if as_json:
-        click.echo(_show.as_json(as_fields(found, scope, explain)))
+        click.echo(_show.as_json(fields.of_recall(found, scope, explain=explain)))
     elif context:
         click.echo(_show.safe(found.context))
     else:
         click.echo("\n".join(_page(found, memory, scope, explain)))
     if not found:
         sys.exit(1)
-
-
-def as_fields(found: Recall, scope: str, explain: bool = True) -> dict[str, Json]:
-    """The recall as JSON can hold it."""
-    return {
-        "question": found.question,
-        "scope": scope,
-        "confidence": round(found.confidence, 4),
-        "cost": {"tokens": found.cost.tokens, "seconds": round(found.cost.seconds, 6)},
-        "hits": [_fields(hit, explain) for hit in found.hits],
-        "standing": [_fields(hit, explain) for hit in found.standing],
-        "context": found.context,
-    }
-
-
-def _fields(hit: Hit, explain: bool) -> dict[str, Json]:
-    fields: dict[str, Json] = {
-        "rank": hit.rank,
-        "id": hit.id,
-        "text": hit.text,
-        "speaker": hit.speaker,
-        "role": hit.role,
-        "session": hit.session,
-        "at": _show.moment(hit.at) or None,
-        "score": round(hit.score, 4),
-        "tokens": hit.tokens,
-        "kind": hit.kind,
-        "trust": round(hit.trust, 4),
-        "status": hit.status,
-        "until": _show.moment(hit.until) or None,
-        "heir": hit.heir,
-        "contradicts": list(hit.contradicts),
-        "suspect": hit.suspect,
-        "sources": list(hit.sources),
-        "meta": dict(hit.meta),
-    }
-    if explain:
-        fields["why"] = [
-            {"arm": arm.name, "rank": arm.rank, "score": round(arm.score, 4), "added": round(arm.added, 4)}
-            for arm in hit.why
-        ]
-    return fields
 
 
 def _page(found: Recall, memory: Path, scope: str, explain: bool) -> Iterator[str]:

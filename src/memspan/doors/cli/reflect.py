@@ -1,11 +1,11 @@
 """`memspan reflect`: consolidate what was said."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from memspan.doors import fields
 from memspan.doors.cli import _options, _show
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def reflect(memory: Path, scope: str, seconds: float | None, as_json: bool) -> N
         finally:
             bar.clear()
     if as_json:
-        click.echo(_show.as_json({"memory": str(memory), "scope": scope, **asdict(done)}))
+        click.echo(_show.as_json({"memory": str(memory), "scope": scope, **fields.of_reflected(done)}))
         return
     click.echo(_told(done))
 

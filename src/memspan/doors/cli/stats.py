@@ -1,10 +1,10 @@
 """`memspan stats`: what a memory holds."""
 
-from dataclasses import fields
 from pathlib import Path
 
 import click
 
+from memspan.doors import fields
 from memspan.doors.cli import _options, _show
 
 
@@ -15,9 +15,7 @@ def stats(memory: Path, scope: str, as_json: bool) -> None:
     """Print how many turns a scope holds, from when to when, the file's size, format and embedders."""
     with _options.opened(memory, scope, read_only=True) as opened:
         found = opened.stats()
-    values = {field.name: getattr(found, field.name) for field in fields(found)}
-    values["without_vector"] = dict(found.without_vector)
-    values["first_at"], values["last_at"] = _show.moment(found.first_at) or None, _show.moment(found.last_at) or None
+    values = fields.of_stats(found)
     if as_json:
         click.echo(_show.as_json({"memory": str(memory), "scope": scope, **values}))
         return

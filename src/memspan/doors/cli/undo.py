@@ -1,10 +1,10 @@
 """`memspan undo`: take the last change back."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from memspan.doors import fields
 from memspan.doors.cli import _options, _show
 
 
@@ -21,7 +21,7 @@ def undo(memory: Path, scope: str, operation: int | None, as_json: bool) -> None
     with _options.opened(memory, scope) as opened:
         undone = opened.undo(operation)
     if as_json:
-        click.echo(_show.as_json({"memory": str(memory), "scope": scope, **asdict(undone)}))
+        click.echo(_show.as_json({"memory": str(memory), "scope": scope, **fields.of_undone(undone)}))
         return
     click.echo(
         f"took back operation {undone.operation} ({undone.verb}, {_show.amount(undone.items, 'item')}); "

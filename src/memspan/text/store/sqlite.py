@@ -28,6 +28,8 @@ from memspan.text.store.rows import Derived, TurnRow, UnitRow
 Item = TypeVar("Item")
 CHECKPOINT_BYTES = 4_000_000
 CLOSE_WAIT_MS = 200
+_BATCH = 1000
+_LAST_SEQ = 2**63 - 1
 
 
 class StrangerWarning(UserWarning):
@@ -350,22 +352,39 @@ class SqliteStore:
                         warnings.warn(str(DamagedFile(self.path, f"turn {row[0]} fails its checksum")), stacklevel=4)
             return found
 
-    def turns(self, scope: str, session: str | None = None) -> Iterator[Turn]:
-        """All turns in the order they were written; each verified."""
-        after = 0
-        while batch := self._turns_after(scope, session, after):
-            for row in batch:
-                yield self._verified(row, scope)
-            after = batch[-1][0]
+    def turns(
+        self, scope: str, session: str | None = None, *, after: str = "", newest: bool = False, batch: int = _BATCH
+    ) -> Iterator[Turn]:
+        """All turns in the order they were written, or backwards; each verified.
 
-    def _turns_after(self, scope: str, session: str | None, after: int) -> list[Any]:  # Any: SQLite's own types
+        after: the id of a turn, to begin behind it. Raises UnknownId where the scope has no such turn.
+        """
+        start = self._seq_of(scope, after) if after else _LAST_SEQ if newest else 0
+        while found := self._turns_after(scope, session, start, newest=newest, most=batch):
+            for row in found:
+                yield self._verified(row, scope)
+            start = found[-1][0]
+
+    def _seq_of(self, scope: str, wanted: str) -> int:
+        with self.connection() as connection:
+            key = self._scope_key(connection, scope, make=False)
+            found: int | None = connection.execute("SELECT seq FROM turn WHERE scope = ? AND id = ?", (key, wanted)).get
+            if found is None:
+                raise UnknownId(wanted)
+            return found
+
+    def _turns_after(
+        self, scope: str, session: str | None, after: int, *, newest: bool = False, most: int = _BATCH
+    ) -> list[Any]:  # Any: SQLite's own types
+        side, order = ("<", "DESC") if newest else (">", "ASC")
         with self.connection() as connection:
             key = self._scope_key(connection, scope, make=False)
             query = (
-                f"SELECT {rows.TURN_COLUMNS} FROM turn WHERE scope = :scope AND seq > :after"
-                " AND (:session IS NULL OR session = :session) ORDER BY seq LIMIT 1000"
+                f"SELECT {rows.TURN_COLUMNS} FROM turn WHERE scope = :scope AND seq {side} :after"
+                f" AND (:session IS NULL OR session = :session) ORDER BY seq {order} LIMIT :most"
             )
-            return connection.execute(query, {"scope": key, "after": after, "session": session}).fetchall()
+            asked = {"scope": key, "after": after, "session": session, "most": most}
+            return connection.execute(query, asked).fetchall()
 
     def records(self, scope: str, kind: str | None = None) -> list[Record]:
         """All records of a scope, or those of a kind, oldest first. Raises DamagedFile where a checksum fails."""
