@@ -20,11 +20,13 @@ if TYPE_CHECKING:  # type checkers see the names, the interpreter does not load 
     from memspan.core.records import Turn as Turn
     from memspan.core.registry import load as load
     from memspan.core.registry import methods as methods
+    from memspan.text.async_memory import AsyncMemory as AsyncMemory
     from memspan.text.memory import Memory as Memory
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "AsyncMemory": "text.async_memory",
     "Budget": "core.budget",
     "Change": "core.changes",
     "Cost": "core.budget",
@@ -40,8 +42,8 @@ _HOME = {
     "methods": "core.registry",
 }
 __all__ = [
-    *("Budget", "Change", "Cost", "Hit", "Link", "Memory", "Patch", "Recall", "Record", "State", "Turn"),
-    *("errors", "load", "methods"),
+    *("AsyncMemory", "Budget", "Change", "Cost", "Hit", "Link", "Memory", "Patch", "Recall", "Record", "State"),
+    *("Turn", "errors", "load", "methods"),
 ]
 
 

@@ -10,8 +10,8 @@ import memspan
 from memspan.core import errors
 
 PUBLIC = [
-    *("Budget", "Change", "Cost", "Hit", "Link", "Memory", "Patch", "Recall", "Record", "State", "Turn"),
-    *("errors", "load", "methods"),
+    *("AsyncMemory", "Budget", "Change", "Cost", "Hit", "Link", "Memory", "Patch", "Recall", "Record", "State"),
+    *("Turn", "errors", "load", "methods"),
 ]
 
 
