@@ -111,6 +111,25 @@ def test_a_correction_back_to_the_first_words_is_a_version_of_its_own(memory):
     assert memory.recall("blue green", tokens=None).hits[0].id == three
 
 
+def test_a_correction_may_bring_meta_of_its_own(memory):
+    """In the place of the old one's; which turn it corrects is always said."""
+    one = memory.remember("It is blue.", meta={"tag": "old", "more": 1}).ids[0]
+    two = memory.correct(one, "It is blue.", meta={"tag": "new"})
+    assert memory.get(two).meta == {"tag": "new", "corrects": one}
+    assert memory.get(memory.correct(two, "It is green.")).meta == {"tag": "new", "corrects": two}
+
+
+def test_a_correction_to_forgotten_words_is_refused(memory):
+    """The old version keeps its place; again=True learns the words once more."""
+    one = said(memory, "The door code is 4711.", at=10)
+    memory.forget(said(memory, "The door code is 9999.", at=20))
+    with pytest.raises(UsageError, match="again=True"):
+        memory.correct(one, "The door code is 9999.")
+    assert memory.item(one)[1].heir == "" and texts(memory.recall("door code")) == ["The door code is 4711."]
+    new = memory.correct(one, "The door code is 9999.", again=True)
+    assert texts(memory.recall("door code"))[0] == "The door code is 9999." and memory.item(one)[1].heir == new
+
+
 def test_who_is_trusted_less_contradicts_but_does_not_correct(memory):
     """Both stand, each naming the other."""
     mine = said(memory, "The door code is 4711.", at=10)

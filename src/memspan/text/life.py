@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -13,7 +13,7 @@ from memspan.core.clock import Clock, When, iso, seconds
 from memspan.core.errors import AlreadyCorrected, NotConfirmed, UsageError
 from memspan.core.ids import turn_id
 from memspan.core.protocols import Embedder, Progress
-from memspan.core.records import Link, Record, Role, Turn, check_text, stored_turn
+from memspan.core.records import Json, Link, Record, Role, Turn, check_text, stored_turn
 from memspan.text import branches, merging
 from memspan.text.consolidate.decay import DAY_S
 from memspan.text.consolidate.jobs import Reflected
@@ -30,6 +30,7 @@ from memspan.text.safety.trust import trust_of
 from memspan.text.store import erase, undo
 from memspan.text.store.erase import Selector
 from memspan.text.store.sqlite import SqliteStore
+from memspan.text.store.turn_rows import Applied
 
 
 class Where(TypedDict, total=False):
@@ -58,25 +59,37 @@ class Life:
 
     # -- changing
 
-    def correct(self, id: str, text: str, *, reason: str = "", role: Role | None = None) -> str:
+    def correct(
+        self,
+        id: str,
+        text: str,
+        *,
+        reason: str = "",
+        role: Role | None = None,
+        meta: Mapping[str, Json] | None = None,
+        again: bool = False,
+    ) -> str:
         """The id of a new version of a turn or record that was wrong; the old one steps back behind it.
 
         The old words stay in the file and in history(); known_at shows them for the time they were believed.
         role: who says so, None = whoever said it first. Somebody less trusted cannot correct: the new words are then
             kept beside the old ones, as a contradiction
-        Raises UnknownId, BadText, or AlreadyCorrected where a correction is there already.
+        meta: of the new version (of a record: its payload), None = that of the old one
+        again: learn the new words even where they were forgotten here
+        Raises UnknownId, BadText, AlreadyCorrected where a correction is there already, or UsageError where the new
+        words were forgotten here; then nothing was changed.
         """
         check_text("reason", reason, empty=True)
         with self._lock:
             old = self._item(id)
-            fresh = self._version_of(old, text, role)
+            fresh = self._version_of(old, text, role, meta)
             if isinstance(old, Turn) and role is not None and trust_of(role, {}) < trust_of(old.role, old.meta):
-                beside = Link(source=fresh.id, target=id, kind="contradicts")
-                self._apply("correct", [Change("add", fresh), Change("add", beside)])
-                return fresh.id
-            since = _began(old)
-            patch = Patch(id=id, status="superseded", heir=fresh.id, valid_to=since, why=reason)
-            self._apply("correct", [Change("add", fresh), Change("set", patch)])
+                beside = Change("add", Link(source=fresh.id, target=id, kind="contradicts"))
+            else:
+                patch = Patch(id=id, status="superseded", heir=fresh.id, valid_to=_began(old), why=reason)
+                beside = Change("set", patch)
+            if self._apply("correct", [Change("add", fresh), beside], again=again).refused:
+                raise UsageError(f"the new words for {id!r} were forgotten here; correct(..., again=True) learns them")
             return fresh.id
 
     def _item(self, id: str) -> Turn | Record:
@@ -86,12 +99,18 @@ class Life:
             raise AlreadyCorrected(id, state.heir)
         return found
 
-    def _version_of(self, old: Turn | Record, text: str, role: Role | None) -> Turn | Record:
+    def _version_of(
+        self, old: Turn | Record, text: str, role: Role | None, meta: Mapping[str, Json] | None
+    ) -> Turn | Record:
         if isinstance(old, Record):
-            return replace(old, id=f"{old.id}'", text=text, recorded_at=None, recipe="correct", status="active", uses=0)
+            payload = old.payload if meta is None else meta
+            return replace(
+                old, id=f"{old.id}'", text=text, recorded_at=None, recipe="correct", status="active", uses=0,
+                payload=payload,
+            )  # fmt: skip
         said = Turn(
             text, speaker=old.speaker, role=role or old.role, session=old.session, at=old.at,
-            meta={**old.meta, "corrects": old.id},
+            meta={**(old.meta if meta is None else meta), "corrects": old.id},
         )  # fmt: skip
         number = 1
         while self._store.known(self.scope, [wanted := _id_of(self.scope, said, number)]):
@@ -101,13 +120,15 @@ class Life:
             said.text, said.speaker, said.role, said.session, said.at, now, said.meta, wanted, self.scope
         )
 
-    def _apply(self, verb: str, changes: Sequence[Change]) -> None:
-        """Write changes, turns with what is derived from them."""
+    def _apply(self, verb: str, changes: Sequence[Change], *, again: bool = False) -> Applied:
+        """Write changes, turns with what is derived from them; what became of the turns."""
         turns = [change.item for change in changes if isinstance(change.item, Turn)]
         parts = iter(derive(turns, self._embedders))
         derived = [next(parts) if isinstance(change.item, Turn) else None for change in changes]
-        self._store.apply(self.scope, changes, derived, self._keys, seconds(self._clock()), verb=verb)
+        now = seconds(self._clock())
+        applied = self._store.apply(self.scope, changes, derived, self._keys, now, verb=verb, again=again)
         self._index.written()
+        return applied
 
     def _patch(self, verb: str, *patches: Patch) -> None:
         with self._lock:

@@ -20,7 +20,7 @@ from memspan.text.store.erase import Selector
 from memspan.text.store.sqlite import SqliteStore
 
 JOB = "reflect"
-Write = Callable[[str, Sequence[Change]], None]
+Write = Callable[[str, Sequence[Change]], object]
 
 
 def reflect(

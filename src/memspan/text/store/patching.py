@@ -20,12 +20,12 @@ def patch(
     path: Path,
     refused: Collection[str],
 ) -> None:
-    """Set states. refused: ids not to be minded: their turns were not stored
+    """Set states. refused: ids not to be minded, nor what they would replace: their turns were not stored
 
     Raises UnknownId, or AlreadyCorrected where something else has replaced the item already.
     """
     for some in patches:
-        if some.id in refused:
+        if some.id in refused or (some.heir and some.heir in refused):
             continue
         try:
             kind, item = state_rows.find(connection, scope, some.id)
