@@ -42,6 +42,9 @@ GROUPS = {
         "branch": ("memspan.doors.cli.branch:branch", "Copy a memory to try something in."),
         "merge": ("memspan.doors.cli.branch:merge", "Bring back what the copy has learned."),
     },
+    "Let others in": {
+        "serve": ("memspan.doors.cli.serve:serve", "Serve a memory over HTTP: the REST API and the page."),
+    },
     "The file and its parts": {
         "doctor": ("memspan.doors.cli.doctor:doctor", "Check and repair a memory file."),
         "reembed": ("memspan.doors.cli.reembed:reembed", "Make the vectors anew, for another setting."),
