@@ -1,10 +1,12 @@
 """Reading in: conversations and notes from files, turn by turn.
 
-One format, one file: `plain`, `markdown`, `jsonl`, `chatgpt`, `claude`, `openai_messages`.
+One format, one file: `plain`, `markdown`, `jsonl`, `chatgpt`, `claude`, `openai_messages`, ...; the transcripts of
+coding agents (`claude_code`, `codex`, `gemini_cli`) can also be followed while they grow.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,8 +14,11 @@ from memspan.core.protocols import Progress
 from memspan.core.records import Turn
 from memspan.text.read import _detect, _source, _stable
 from memspan.text.read._detect import formats
+from memspan.text.read._transcript import Known, Transcript
 
-__all__ = ["formats", "read"]
+__all__ = ["Known", "Transcript", "formats", "read", "transcript"]
+
+_TRANSCRIPTS = ("claude_code", "codex", "gemini_cli")
 
 
 def read(
@@ -41,6 +46,19 @@ def read(
     if format is not None:
         _detect.reader(format)
     return _stable.with_stable_ids(_placed(_raw(path, format, progress), session, speaker))
+
+
+def transcript(head: str) -> Transcript | None:
+    """The format of a coding agent's transcript that a file of lines begins like; None where it is none.
+
+    >>> transcript('{"type": "session_meta", "payload": {}}\\n')
+    Codex()
+    >>> transcript('{"text": "hello"}') is None
+    True
+    """
+    beginning = _detect.Head(head, ".jsonl")
+    known: list[Transcript] = [import_module(f"{__name__}.{name}").METHOD() for name in _TRANSCRIPTS]
+    return next((one for one in known if one.recognises(beginning)), None)
 
 
 def _raw(path: str | Path | BinaryIO, name: str | None, progress: Progress | None) -> Iterator[Turn]:
