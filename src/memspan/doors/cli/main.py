@@ -17,6 +17,7 @@ from memspan.doors.cli import _show
 GROUPS = {
     "Remember and ask": {
         "remember": ("memspan.doors.cli.remember:remember", "Read files or a sentence into a memory."),
+        "watch": ("memspan.doors.cli.watch:watch", "Follow the transcripts of coding agents."),
         "recall": ("memspan.doors.cli.recall:recall", "Ask a memory; prints cited evidence."),
         "due": ("memspan.doors.cli.due:due", "Print the reminders whose time has come."),
         "stats": ("memspan.doors.cli.stats:stats", "Say what a memory holds."),

@@ -1,8 +1,9 @@
 """Claude Code's transcripts: `~/.claude/projects/<folder>/<session>.jsonl`.
 
-Source: the files as their readers describe them; Anthropic does not promise their shape. Compared for this: simonw's
-claude-code-transcripts (Apache-2.0), daaain's claude-code-log (MIT), alicoding's claude-parser
-(docs/JSONL-STRUCTURE.md). A line is {type: user | assistant | system | summary | ..., uuid, parentUuid, sessionId,
+Source: the files as their readers describe them; Anthropic does not promise their shape. Compared for this:
+alicoding/claude-parser (docs/JSONL-STRUCTURE.md), lejoe/claude-plugins (session-parsing.md) and
+alosec/claude-editor-hook (jsonl-analysis.md), all on GitHub.
+A line is {type: user | assistant | system | summary | ..., uuid, parentUuid, sessionId,
 cwd, timestamp, isSidechain, isMeta, isCompactSummary, message: {role, content: text or parts}}.
 Ours differs: the lines are read in the order of the file, so that a branch that was rewound stays. Not read: thinking,
 pictures, sidechains (what a subagent found comes back as the result of the tool that called it), and all that the
@@ -109,8 +110,9 @@ def _results(content: Json, known: Known) -> Iterator[Turn]:
 def _asked(value: dict[str, Json], text: str, known: Known) -> Iterator[Turn]:
     if value.get("isCompactSummary") or text.startswith(_GOES_ON):
         yield from _transcript.said(text, "system", SPEAKER, known, trust="tool", source="claude_code/summary")
-    elif _by_a_person(value):
-        yield from _transcript.said(typed(text), "user", "", known)
+    elif _by_a_person(value) and (own := typed(text)):
+        known.calls.clear()  # what was not answered before the person goes on never will be
+        yield from _transcript.said(own, "user", "", known)
 
 
 def _by_a_person(value: dict[str, Json]) -> bool:

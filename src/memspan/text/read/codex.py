@@ -1,8 +1,8 @@
 """Codex CLI's rollouts: `~/.codex/sessions/YYYY/MM/DD/rollout-<time>-<id>.jsonl`.
 
-Source: openai/codex (Apache-2.0), codex-rs/protocol/src/protocol.rs (RolloutLine, SessionMeta) and models.rs
-(ResponseItem): a line is {timestamp, type: session_meta | response_item | event_msg | turn_context | compacted,
-payload}. The oldest files, whose lines have no payload, are not read.
+Source: openai/codex (Apache-2.0), codex-rs/protocol/src/models.rs (ResponseItem), and a session of version 0.77 in the
+tests of simonw/claude-code-transcripts: a line is {timestamp, type: session_meta | response_item | event_msg |
+turn_context | compacted, payload}. The oldest files, whose lines have no payload, are not read.
 Ours differs: messages are taken from response_item; event_msg says them again. Not read: reasoning, messages to the
 model by the program (developer, system, and whatever it wraps in a tag in a user's name), sessions of subagents.
 """
@@ -88,7 +88,9 @@ def _item(line: int, item: dict[str, Json], known: Known) -> Iterator[Turn]:
         yield from _transcript.said(_transcript.parts(item.get("content"), *_KINDS), "assistant", SPEAKER, known)
     elif kind == "message" and item.get("role") == "user":
         for part in _transcript.objects(item.get("content")):
-            yield from _transcript.said(typed(_transcript.parts([part], *_KINDS)), "user", "", known)
+            if own := typed(_transcript.parts([part], *_KINDS)):
+                known.calls.clear()  # what was not answered before the person goes on never will be
+                yield from _transcript.said(own, "user", "", known)
     elif kind in _CALLS:
         name = item.get("name") or ("shell" if kind == "local_shell_call" else "tool")
         known.called(line, item.get("call_id"), name, _arguments(item))
