@@ -22,6 +22,7 @@ GROUPS = {
         "due": ("memspan.doors.cli.due:due", "Print the reminders whose time has come."),
         "stats": ("memspan.doors.cli.stats:stats", "Say what a memory holds."),
         "export": ("memspan.doors.cli.export:export", "Write all turns as JSONL."),
+        "report": ("memspan.doors.cli.report:report", "Write a memory as one page that needs no server."),
     },
     "Change what is there": {
         "correct": ("memspan.doors.cli.correct:correct", "Put a new version in the place of a wrong one."),
