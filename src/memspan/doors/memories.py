@@ -35,6 +35,10 @@ class Memories:
         self._lock = threading.Lock()
         self._held: OrderedDict[str, _Open] = OrderedDict()
 
+    def __len__(self) -> int:
+        """How many are open."""
+        return len(self._held)
+
     @contextmanager
     def of(self, scope: str) -> Iterator["Memory"]:
         """The memory of a scope, not closed before this ends. Raises BadScope, or what opening it raises."""

@@ -45,6 +45,9 @@ _key_file = click.option(
 )
 
 
+place_option = _memory  # for commands that do not open the memory itself
+
+
 def memory_option(command: Command) -> Command:
     """Adds --memory and --key-file; what the latter holds comes from `key`."""
     return _memory(_key_file(command))
@@ -77,12 +80,18 @@ def key() -> bytes | None:
 
     An empty one is handed on and refused: a memory must not come out unencrypted because a secret was not found.
     """
-    context = click.get_current_context(silent=True)
-    path: Path | None = context.meta.get(_KEY_FILE) if context else None
+    path = key_file()
     if path is not None:
         return path.read_bytes().removesuffix(b"\n").removesuffix(b"\r")
     found = os.environ.get("MEMSPAN_KEY")
     return None if found is None else os.fsencode(found)
+
+
+def key_file() -> Path | None:
+    """The file that --key-file names."""
+    context = click.get_current_context(silent=True)
+    path: Path | None = context.meta.get(_KEY_FILE) if context else None
+    return path
 
 
 @contextmanager

@@ -46,6 +46,7 @@ GROUPS = {
     },
     "Let others in": {
         "serve": ("memspan.doors.cli.serve:serve", "Serve a memory over HTTP: the REST API and the page."),
+        "keys": ("memspan.doors.cli.keys:keys", "Say who may call the server."),
     },
     "The file and its parts": {
         "doctor": ("memspan.doors.cli.doctor:doctor", "Check and repair a memory file."),

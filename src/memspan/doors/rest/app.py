@@ -1,26 +1,29 @@
 """The application of one worker, made from the settings in its environment."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import partial
+from importlib import import_module
 
 import anyio.to_thread
-import orjson
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
+from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
-from memspan import __version__
 from memspan.core.errors import MemspanError
-from memspan.doors.rest import routes_items, routes_words, settings
+from memspan.doors.rest import routes_items, routes_log, routes_stream, routes_words, schema, settings, shapes
 from memspan.doors.rest.door import Door, secret_in
+from memspan.doors.rest.guard import Guard
+from memspan.doors.rest.limits import STOPPING
 from memspan.doors.rest.replies import problem, problem_of, reply
 from memspan.doors.rest.settings import Settings
+from memspan.doors.web import page
 
 
-def from_environment() -> FastAPI:
+def from_environment() -> ASGIApp:
     """The application that `memspan serve` describes in $MEMSPAN_SERVER."""
     told = settings.read(os.environ[settings.VARIABLE])
     secret = secret_in(told.key_file)
@@ -29,7 +32,7 @@ def from_environment() -> FastAPI:
     return make(told, secret)
 
 
-def make(told: Settings, secret: bytes | None = None) -> FastAPI:
+def make(told: Settings, secret: bytes | None = None) -> ASGIApp:
     """The application. secret: key of an encrypted memory"""
     door = Door(told, secret)
 
@@ -40,29 +43,61 @@ def make(told: Settings, secret: bytes | None = None) -> FastAPI:
         await anyio.to_thread.run_sync(door.close)
 
     app = FastAPI(
-        title="memspan", version=__version__, docs_url=None, redoc_url=None, lifespan=life, redirect_slashes=False
+        title="memspan",
+        version=import_module("memspan").__version__,
+        docs_url=None,  # the usual pages load scripts from elsewhere
+        redoc_url=None,
+        lifespan=life,
+        redirect_slashes=False,
     )
     app.state.door = door
-    app.router.route_class = _Strict
-    for routes in (routes_words, routes_items):
-        routes.router.route_class = _Strict
+    for routes in (routes_words, routes_items, routes_log, routes_stream):
         app.include_router(routes.router, prefix="/v1")
-    _health(app, door)
+    app.include_router(about(door))
+    app.openapi = partial(schema.of, app)  # type: ignore[method-assign]
     _failures(app)
-    return app
+    return Guard(app, door, public=_page(app))
 
 
-def _health(app: FastAPI, door: Door) -> None:
-    @app.get("/health")
+def about(door: Door) -> APIRouter:
+    """The routes that tell how the server is."""
+    router = APIRouter()
+
+    @router.get("/health", response_model=shapes.Status)
     async def health() -> Response:
         """The process is up."""
         return reply({"status": "up"})
 
-    @app.get("/ready")
+    @router.get("/ready", response_model=shapes.Status)
     def ready() -> Response:
         """The memory can be read."""
+        if STOPPING.is_set():
+            raise HTTPException(503, "the server is stopping")
         door.probe()
         return reply({"status": "ready"})
+
+    @router.get("/metrics", response_class=PlainTextResponse)
+    def metrics() -> Response:
+        """Figures for Prometheus, over all workers."""
+        return Response(door.figures.page(), media_type="text/plain; version=0.0.4")
+
+    return router
+
+
+def _page(app: FastAPI) -> list[str]:
+    """Serve the page; its paths."""
+    headers = dict(page.headers())
+    paths = []
+    for name, (content, kind) in page.files().items():
+        path = "/" if name == "index.html" else f"/{name}"
+        told = Response(content, headers=headers, media_type=kind)
+        app.router.add_route(path, partial(_file, told), include_in_schema=False)
+        paths.append(path)
+    return paths
+
+
+async def _file(told: Response, _request: Request) -> Response:
+    return told
 
 
 def _failures(app: FastAPI) -> None:
@@ -79,20 +114,3 @@ def _failures(app: FastAPI) -> None:
         first = why.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         return problem(422, f"{where}: {first['msg']}", kind="MalformedRequest")
-
-
-class _StrictRequest(Request):
-    async def json(self) -> Any:  # Any: what JSON holds
-        return orjson.loads(await self.body())
-
-
-class _Strict(APIRoute):
-    """A route that reads JSON by the letter: no NaN, no lone surrogate, no number past a double, nesting bounded."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        inner = super().get_route_handler()
-
-        async def handle(request: Request) -> Response:
-            return await inner(_StrictRequest(request.scope, request.receive))
-
-        return handle

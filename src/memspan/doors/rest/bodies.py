@@ -13,10 +13,11 @@ MOST_IDS = 10_000
 MOST_TOKENS = 1_000_000
 MOST_HITS = 10_000
 MOST_SECONDS = 600
+USUAL_SECONDS = 20.0
 
 _DIGITS = Annotated[float, Field(ge=EARLIEST, le=LATEST)]
-_WRITTEN = Annotated[str, Field(max_length=64, json_schema_extra={"format": "moment"})]
-Moment = Annotated[_DIGITS | _WRITTEN, Field(description="Seconds since 1970 (UTC), or ISO 8601.")]
+Written = Annotated[str, Field(max_length=64, json_schema_extra={"format": "moment"})]
+Moment = Annotated[_DIGITS | Written, Field(description="Seconds since 1970 (UTC), or ISO 8601.")]
 Text = Annotated[
     str,
     Field(
@@ -131,7 +132,7 @@ class UndoBody(Body):
 
 
 class ReflectBody(Body):
-    """How long it may work [s]; what is left is done by the next call."""
+    """How long it may work [s]; what is left is done by the next call. null: 20"""
 
     seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS)] | None = None
 

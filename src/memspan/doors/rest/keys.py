@@ -11,11 +11,10 @@ from typing import Any, Literal
 from memspan.core.clock import Clock, When, now, seconds
 from memspan.core.errors import UnknownId, UsageError
 from memspan.core.ids import check_scope
+from memspan.doors.rest.settings import RIGHTS, USUAL_RIGHTS
 from memspan.doors.rest.state import State
 
 Right = Literal["read", "write", "forget", "admin"]
-RIGHTS: tuple[Right, ...] = ("read", "write", "forget", "admin")
-USUAL: tuple[Right, ...] = ("read", "write", "forget")
 MARK = "msp"
 _SECRET_BYTES = 32
 _ID_BYTES = 6
@@ -61,7 +60,12 @@ class Keys:
         self._known: dict[str, tuple[bytes, Key]] = {}
 
     def add(
-        self, tenant: str, *, scopes: Sequence[str] = (), rights: Sequence[str] = USUAL, expires_at: When | None = None
+        self,
+        tenant: str,
+        *,
+        scopes: Sequence[str] = (),
+        rights: Sequence[str] = USUAL_RIGHTS,
+        expires_at: When | None = None,
     ) -> tuple[Key, str]:
         """A new key and its token, which is kept nowhere.
 

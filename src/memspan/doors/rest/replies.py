@@ -72,6 +72,8 @@ def problem_of(why: errors.MemspanError, **more: Any) -> Response:
     text = str(why)
     if isinstance(why, errors.StoreError):
         text = text.removeprefix(f"{why.path}: ").replace(why.path, "the memory")
+    if isinstance(why, errors.MalformedFile):  # an upload has no name
+        text = f"line {why.line}: {why.why}"
     headers = {"retry-after": str(_RETRY_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     return problem(status, text, kind=type(why).__name__, headers=headers, **_facts(why), **more)
 

@@ -8,6 +8,8 @@ from memspan.core.errors import UsageError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 VARIABLE = "MEMSPAN_SERVER"
+RIGHTS = ("read", "write", "forget", "admin")
+USUAL_RIGHTS = ("read", "write", "forget")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

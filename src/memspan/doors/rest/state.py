@@ -28,7 +28,7 @@ CREATE TABLE key(
 ) STRICT;
 CREATE TABLE answer(
     caller TEXT NOT NULL, scope TEXT NOT NULL, route TEXT NOT NULL, name TEXT NOT NULL,
-    request BLOB NOT NULL, began_at REAL NOT NULL, status INTEGER, response BLOB,
+    request BLOB NOT NULL, began_at REAL NOT NULL, taken_at REAL NOT NULL, status INTEGER, response BLOB,
     PRIMARY KEY(caller, scope, route, name)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX answer_age ON answer(began_at);
