@@ -17,6 +17,7 @@ from memspan.text.embed.hashing import Hashing
 from memspan.text.index.entry import derive
 from memspan.text.store.connection import keyed
 from memspan.text.store.sqlite import SqliteStore
+from memspan.text.store.store import Store
 from memspan.text.store.turn_rows import Applied
 
 NOW = 1_700_000_000.0
@@ -26,7 +27,7 @@ NO_CIPHER = "" if hasattr(apsw, "mc_version") else "apsw has no encryption here"
 class Place(Protocol):
     """Where one store lies; it can be opened any number of times."""
 
-    def open(self, *, read_only: bool = False) -> SqliteStore:
+    def open(self, *, read_only: bool = False) -> Store:
         """A store on what is there."""
 
     def memory(self, clock: Callable[[], float], scope: str = "ana") -> Memory:
@@ -113,12 +114,12 @@ def record(id: str, *sources: str) -> Record:
     return Record(id=id, kind="fact", text=f"fact {id}", sources=sources, keys=("k",), recorded_at=NOW)
 
 
-def put(store: SqliteStore, *items: Turn | Record | Link, scope: str = "ana") -> Applied:
+def put(store: Store, *items: Turn | Record | Link, scope: str = "ana") -> Applied:
     """All items in one call, in one transaction."""
     return apply(store, [Change("add", item) for item in items], scope=scope)
 
 
-def apply(store: SqliteStore, changes: Sequence[Change], *, scope: str = "ana", now: float = NOW) -> Applied:
+def apply(store: Store, changes: Sequence[Change], *, scope: str = "ana", now: float = NOW) -> Applied:
     """All changes in one call, in one transaction."""
     parts = [derive([change.item], ())[0] if isinstance(change.item, Turn) else None for change in changes]
     return store.apply(scope, changes, parts, (), now, verb="remember")

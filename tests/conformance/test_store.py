@@ -17,7 +17,7 @@ from memspan.core.errors import (
     UnknownId,
 )
 from memspan.text.store import doctor
-from memspan.text.store.sqlite import SqliteStore
+from memspan.text.store.store import Store
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name)
@@ -27,7 +27,7 @@ def place(request, tmp_path) -> Place:
 
 
 @pytest.fixture
-def store(place) -> Iterator[SqliteStore]:
+def store(place) -> Iterator[Store]:
     """A fresh store, open."""
     opened = place.open()
     yield opened
@@ -137,9 +137,9 @@ def test_two_open_stores_see_each_other(place, store):
     """And learn that there is something new."""
     other = place.open()
     put(store, turn("1"))
-    before = other.version()
+    before = other.version("ana")
     put(store, turn("2"))
-    assert _ids(other) == ["1", "2"] and other.version() != before
+    assert _ids(other) == ["1", "2"] and other.version("ana") != before
     other.close()
 
 
@@ -147,7 +147,7 @@ def test_a_snapshot_stands_still(place, store):
     """What another store writes meanwhile is not in it; after it, it is."""
     put(store, turn("1"))
     other = place.open()
-    with other.snapshot():
+    with other.snapshot("ana"):
         assert _ids(other) == ["1"]
         put(store, turn("2"))
         assert _ids(other) == ["1"]

@@ -51,7 +51,7 @@ def test_control_forgetting_in_two_transactions_is_caught(monkeypatch):
 
 def test_control_a_receipt_before_the_erasure_is_caught(monkeypatch):
     """Negative control: a receipt that does not wait for the log is seen to lie."""
-    monkeypatch.setattr(erase, "finish", lambda store, wait_ms=0: True)
+    monkeypatch.setattr(erase, "finish", lambda store, scope, wait_ms=0: True)
     monkeypatch.setattr(erase, "status", lambda store, scope, operation: "erased")
     found = explore(SHORT, seed=1, sample=0.02, since=FORGET + 1, workload=changing)
     print(f"control early receipt: {found.failures} of {found.states} states caught")

@@ -9,7 +9,7 @@ from tests.faults.powercut import recording, states
 from tests.forget.canaries import Dense, Planted, Words, found, free_bytes, missing, of_word
 
 from memspan import Memory, Turn
-from memspan.text.store import connection, erase
+from memspan.text.store import connection, sqlite
 
 READER = """
 import sys
@@ -119,13 +119,13 @@ def test_someone_who_writes_all_the_time_does_not_make_a_receipt_lie(tmp_path, s
     """A write between the folding and the washing: the log holds pages again, so the job waits."""
     memory, planted = secret
     other = opened(tmp_path)
-    real = erase.wash.washable
+    real = sqlite.wash.washable
 
     def washable(name):
         other.remember("just now")
         return real(name)
 
-    monkeypatch.setattr(erase.wash, "washable", washable)
+    monkeypatch.setattr(sqlite.wash, "washable", washable)
     assert memory.forget(session="secret").status == "pending"
     monkeypatch.undo()
     assert memory.receipts()[0].status == "erased"
@@ -166,7 +166,7 @@ def test_no_power_cut_after_the_receipt_brings_a_word_back(tmp_path, durability)
 def test_control_without_syncs_words_come_back(tmp_path, monkeypatch):
     """Negative control: where neither we nor SQLite sync, the truncation of the log need not be on the medium."""
     new = Words(8).new
-    monkeypatch.setattr(erase, "_sync", lambda path: None)
+    monkeypatch.setattr(sqlite, "_sync", lambda path: None)
     monkeypatch.setitem(connection._SYNCHRONOUS, "power", "OFF")
     count, bad = cut_after_the_receipt(tmp_path, [f"The word is {new()}"], "power")
     print(f"control without syncs: {count} states, {bad} with a forgotten word")

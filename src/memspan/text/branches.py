@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-import apsw
-
 from memspan.core.errors import DamagedFile, ReadOnlyStore, StoreError, UsageError
 from memspan.core.records import check_text
 from memspan.text.store import change_rows, rows
 from memspan.text.store.connection import keyed, translated
+from memspan.text.store.sql import Connection
 from memspan.text.store.sqlite import SqliteStore
 
 _SETTING = "fork"
@@ -110,17 +109,17 @@ def _copy(store: SqliteStore, part: Path, now: float) -> dict[str, object]:
     return {"id": secrets.token_hex(8), "of": of, "at": now, "heads": heads}
 
 
-def _scopes(connection: apsw.Connection) -> list[tuple[int, str]]:
-    found: list[tuple[int, str]] = connection.execute("SELECT key, path FROM scope").fetchall()  # type: ignore[assignment]
+def _scopes(connection: Connection) -> list[tuple[int, str]]:
+    found: list[tuple[int, str]] = connection.execute("SELECT key, path FROM scope").fetchall()
     return found
 
 
-def _mark(connection: apsw.Connection, scope: int) -> tuple[int, int]:
+def _mark(connection: Connection, scope: int) -> tuple[int, int]:
     seq = change_rows.head(connection, scope)
     return seq, _checksum(connection, seq)
 
 
-def _checksum(connection: apsw.Connection, seq: int) -> int:
+def _checksum(connection: Connection, seq: int) -> int:
     """Of those columns of a row of the log that forgetting leaves as they are."""
     row: tuple[object, ...] | None = connection.execute(_LOG_ROW, (seq,)).fetchone()
     return rows.checksum(*(row or ()))

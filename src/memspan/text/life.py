@@ -30,6 +30,7 @@ from memspan.text.safety.trust import trust_of
 from memspan.text.store import erase, undo
 from memspan.text.store.erase import Selector
 from memspan.text.store.sqlite import SqliteStore
+from memspan.text.store.store import Store
 from memspan.text.store.turn_rows import Applied
 
 
@@ -49,7 +50,7 @@ class Life:
     """What `Memory` can do with what is there already."""
 
     scope: str
-    _store: SqliteStore
+    _store: Store
     _index: ScopeIndex
     _clock: Clock
     _lock: threading.RLock
@@ -247,8 +248,8 @@ class Life:
         Raises UsageError where something is there already, or a StoreError; then nothing is there.
         """
         with self._lock:
-            place = branches.place(self._store.path, path_or_name)
-            return branches.branch(self._store, place, seconds(self._clock()))
+            store = self._file("branch")
+            return branches.branch(store, branches.place(store.path, path_or_name), seconds(self._clock()))
 
     def merge(self, path: str | os.PathLike[str]) -> Merged:
         """Take in what a branch's scope learned since it was taken: turns, records, links, states; what came.
@@ -259,9 +260,15 @@ class Life:
         """
         with self._lock:
             now = seconds(self._clock())
-            merged = merging.merge(self._store, self.scope, Path(path), self._embedders, self._keys, now)
+            merged = merging.merge(self._file("merge"), self.scope, Path(path), self._embedders, self._keys, now)
             self._index.written()
             return merged
+
+    def _file(self, verb: str) -> SqliteStore:
+        """The store, where it is a file. Raises UsageError."""
+        if not isinstance(self._store, SqliteStore):
+            raise UsageError(f"{verb} works on memory files; {self._store.path} is none")
+        return self._store
 
     # -- forgetting
 
@@ -328,7 +335,7 @@ class Life:
         """What was forgotten in this scope, the oldest first; finishes what a reader kept pending, where it can."""
         with self._lock:
             if not self._store.read_only:
-                erase.finish(self._store)
+                erase.finish(self._store, self.scope)
             return erase.receipts(self._store, self.scope)
 
 

@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import apsw
-
 from memspan.core.changes import Event, State, What
 from memspan.text.index.scope import ScopeIndex
 from memspan.text.store import change_rows, state_rows
 from memspan.text.store.change_rows import Row
-from memspan.text.store.sqlite import SqliteStore
+from memspan.text.store.sql import Connection
 from memspan.text.store.state_rows import Kind
+from memspan.text.store.store import Store
 
 _STATUS: Mapping[str, What] = {
     "active": "restored",
@@ -23,13 +22,13 @@ _STATUS: Mapping[str, What] = {
 class Log:
     """Reads the log of changes of one scope. index: knows which statement replaced which"""
 
-    def __init__(self, store: SqliteStore, scope: str, index: ScopeIndex) -> None:
+    def __init__(self, store: Store, scope: str, index: ScopeIndex) -> None:
         self._store, self._scope, self._index = store, scope, index
 
     def events(self, since: float | None, until: float | None) -> Iterator[Event]:
         """What happened in the half-open range of recording time [s], the oldest first."""
         key = self._store.scope_key(self._scope)
-        with self._store.snapshot() as connection:
+        with self._store.snapshot(self._scope) as connection:
             for row in change_rows.after(connection, key, 0, self._store.path):
                 if (since is None or row.at >= since) and (until is None or row.at < until):
                     yield from self._told(connection, key or 0, row)
@@ -37,7 +36,7 @@ class Log:
     def history(self, wanted: str) -> list[Event]:
         """What happened to one turn or record, and to its earlier and later versions. Raises UnknownId."""
         key = self._store.scope_key(self._scope)
-        with self._store.snapshot() as connection:
+        with self._store.snapshot(self._scope) as connection:
             kind, seq = state_rows.find(connection, key, wanted)
             assert key is not None
             family = self._family(connection, key, kind, seq)
@@ -48,7 +47,7 @@ class Log:
                 for event in self._told(connection, key, row, family)
             ]
 
-    def _family(self, connection: apsw.Connection, scope: int, kind: Kind, seq: int) -> set[int]:
+    def _family(self, connection: Connection, scope: int, kind: Kind, seq: int) -> set[int]:
         """The item, what it replaced and what replaced it, as seqs."""
         known, waiting = {seq}, [seq]
         while waiting:
@@ -61,7 +60,7 @@ class Log:
             known |= near
         return known
 
-    def _told(self, connection: apsw.Connection, scope: int, row: Row, only: set[int] | None = None) -> Iterator[Event]:
+    def _told(self, connection: Connection, scope: int, row: Row, only: set[int] | None = None) -> Iterator[Event]:
         if row.op == "add" and row.kind in state_rows.KINDS:
             kind: Kind = "turn" if row.kind == "turn" else "record"
             for seq in range(row.first, row.last + 1):
@@ -90,7 +89,7 @@ class Log:
             why = f"operation {row.first}"
             yield Event(at=row.at, what="undone", operation=row.operation, kind="operation", id=str(row.first), why=why)
 
-    def _added(self, connection: apsw.Connection, scope: int, kind: Kind, seq: int, row: Row) -> Iterator[Event]:
+    def _added(self, connection: Connection, scope: int, kind: Kind, seq: int, row: Row) -> Iterator[Event]:
         item = _item(connection, scope, kind, seq)
         if item is None:
             return  # forgotten since
@@ -105,7 +104,7 @@ class Log:
                         text=before[2], heir=wanted, why="states another value of the same thing",
                     )  # fmt: skip
 
-    def _set(self, connection: apsw.Connection, scope: int, row: Row) -> Event:
+    def _set(self, connection: Connection, scope: int, row: Row) -> Event:
         kind: Kind = "turn" if row.kind == "turn" else "record"
         wanted, name, text = _item(connection, scope, kind, row.first) or ("", row.kind, "")
         body: dict[str, Any] = row.body or {"before": {}, "after": {}}  # Any: what JSON holds
@@ -137,7 +136,7 @@ def _concerns(row: Row, kind: Kind, family: set[int]) -> bool:
     return told and any(row.first <= seq <= row.last for seq in family)
 
 
-def _item(connection: apsw.Connection, scope: int, kind: Kind, seq: int) -> tuple[str, str, str] | None:
+def _item(connection: Connection, scope: int, kind: Kind, seq: int) -> tuple[str, str, str] | None:
     """Id, kind in words, text."""
     column = "'turn'" if kind == "turn" else "kind"
     row: tuple[str, str, str] | None = connection.execute(

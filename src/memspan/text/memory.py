@@ -36,6 +36,7 @@ from memspan.text.store.rows import Derived
 from memspan.text.store.sqlite import SqliteStore
 
 _SETTING = "recall"
+_SECRETS = "secrets"
 _BATCH = 1000
 
 
@@ -126,14 +127,13 @@ class Memory(Life):
         self._answerer = Answerer(self._index, self.setting, self._embedders, count_tokens)
         self._warn_of_stale_vectors()
         if not read_only:
-            erase.finish_if_free(self._store)
+            erase.finish_if_free(self._store, self.scope)
 
     def _policy(self, secrets: str | None, read_only: bool) -> Policy:
         """What happens to secrets in this scope; kept in the file."""
-        name = f"secrets/{self.scope}"
-        policy = check_policy(secrets or self._store.setting(name) or "allow")
+        policy = check_policy(secrets or self._store.setting(_SECRETS, self.scope) or "allow")
         if secrets is not None and not read_only:
-            self._store.set_setting(name, policy)
+            self._store.set_setting(_SECRETS, policy, self.scope)
         return policy
 
     def _warn_of_stale_vectors(self) -> None:
@@ -321,7 +321,7 @@ class Memory(Life):
             turns=counts.turns,
             sessions=counts.sessions,
             records=counts.records,
-            bytes=self._store.bytes(),
+            bytes=self._store.size(),
             first_at=counts.first_at,
             last_at=counts.last_at,
             setting=self.setting.name,
@@ -345,7 +345,7 @@ class Memory(Life):
     def check(self) -> Health:
         """Read every row of the whole file and its checksums."""
         with self._lock:
-            return doctor.check(self._store)
+            return doctor.check(self._store, self.scope)
 
     def rebuild(self, progress: Progress | None = None) -> int:
         """Make everything derived anew from the turns of this scope; how many turns."""

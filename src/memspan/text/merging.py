@@ -10,8 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import apsw
-
 from memspan.core.changes import State
 from memspan.core.errors import DamagedFile, UsageError
 from memspan.core.protocols import Embedder
@@ -21,6 +19,7 @@ from memspan.text.index.entry import derive
 from memspan.text.store import change_rows, record_rows, rows, state_rows, tombstones, turn_rows
 from memspan.text.store.change_rows import Operation, Row
 from memspan.text.store.rows import Derived
+from memspan.text.store.sql import Connection
 from memspan.text.store.sqlite import SqliteStore
 from memspan.text.store.state_rows import KINDS, Kind
 
@@ -130,7 +129,7 @@ def _since(store: SqliteStore, scope: str, branch: str, head: int) -> _Since:
         return _since_in(connection, key, store.path, branch, head)
 
 
-def _since_in(connection: apsw.Connection, scope: int | None, path: Path, branch: str, head: int) -> _Since:
+def _since_in(connection: Connection, scope: int | None, path: str | Path, branch: str, head: int) -> _Since:
     """From where a merge goes on: the last merge of that branch that stands, or the fork."""
     found = _Since(head, head)
     for row in change_rows.after(connection, scope, head, path):
@@ -139,7 +138,7 @@ def _since_in(connection: apsw.Connection, scope: int | None, path: Path, branch
     return found
 
 
-def _stands(connection: apsw.Connection, scope: int | None, operation: int) -> bool:
+def _stands(connection: Connection, scope: int | None, operation: int) -> bool:
     query = "SELECT operation FROM change WHERE scope = ? AND op = 'undo' AND first = ? ORDER BY seq DESC LIMIT 1"
     by: int | None = connection.execute(query, (scope, operation)).get
     return by is None or not _stands(connection, scope, by)
@@ -175,25 +174,25 @@ def _adds(row: Row, kind: str) -> bool:
     return row.op == "add" and row.kind == kind
 
 
-def _turns(connection: apsw.Connection, scope: int, name: str, row: Row, other: SqliteStore) -> Iterator[Turn]:
+def _turns(connection: Connection, scope: int, name: str, row: Row, other: SqliteStore) -> Iterator[Turn]:
     query = f"SELECT {rows.TURN_COLUMNS} FROM turn WHERE scope = ? AND seq BETWEEN ? AND ? ORDER BY seq"
-    found: Any  # SQLite's own types
+    found: Any  # the engine's own types
     for found in connection.execute(query, (scope, row.first, row.last)):
         if not rows.intact(found):
             raise DamagedFile(other.path, f"turn {found[2]!r} fails its checksum")
         yield rows.turn_of(found, name)
 
 
-def _records(connection: apsw.Connection, scope: int, row: Row, path: Path) -> Iterator[Record]:
+def _records(connection: Connection, scope: int, row: Row, path: str | Path) -> Iterator[Record]:
     """As they were made; what has become of them comes with the states."""
     query = "SELECT seq FROM record WHERE scope = ? AND seq BETWEEN ? AND ? ORDER BY seq"
-    found: list[Any] = connection.execute(query, (scope, row.first, row.last)).fetchall()  # Any: SQLite's own types
+    found: list[Any] = connection.execute(query, (scope, row.first, row.last)).fetchall()  # Any: the engine's own types
     for (seq,) in found:
         record = record_rows.get(connection, scope, seq, path)
         yield replace(record, status="active", retired_at=None, uses=0)
 
 
-def _links(connection: apsw.Connection, scope: int, log: list[Row], path: Path) -> Iterator[_Edge]:
+def _links(connection: Connection, scope: int, log: list[Row], path: str | Path) -> Iterator[_Edge]:
     """Those that were added or changed."""
     told: dict[int, list[Row]] = {}
     for row in log:
@@ -202,7 +201,7 @@ def _links(connection: apsw.Connection, scope: int, log: list[Row], path: Path) 
                 told.setdefault(seq, []).append(row)
     for seq in sorted(told):
         query = f"SELECT {_LINK} FROM link WHERE scope = ? AND seq = ?"
-        found: Any = connection.execute(query, (scope, seq)).fetchone()  # Any: SQLite's own types
+        found: Any = connection.execute(query, (scope, seq)).fetchone()  # Any: the engine's own types
         if found is None:
             continue
         if not rows.intact(found):
@@ -212,7 +211,7 @@ def _links(connection: apsw.Connection, scope: int, log: list[Row], path: Path) 
         yield _Edge(link, bool(found[6]), fresh, derived)
 
 
-def _states(connection: apsw.Connection, scope: int, fresh: list[Row], path: Path) -> dict[str, tuple[State, _Past]]:
+def _states(connection: Connection, scope: int, fresh: list[Row], path: str | Path) -> dict[str, tuple[State, _Past]]:
     """Of every item whose state was changed: what it is now, and how that came."""
     found = {}
     for (kind, seq), past in _pasts(fresh).items():
@@ -239,7 +238,7 @@ def _pasts(log: list[Row]) -> dict[tuple[Kind, int], _Past]:
     return found
 
 
-def _ids(connection: apsw.Connection, scope: int) -> set[str]:
+def _ids(connection: Connection, scope: int) -> set[str]:
     query = "SELECT id FROM turn WHERE scope = :scope UNION ALL SELECT id FROM record WHERE scope = :scope"
     return {wanted for (wanted,) in connection.execute(query, {"scope": scope})}
 
@@ -250,7 +249,7 @@ def _ids(connection: apsw.Connection, scope: int) -> set[str]:
 class _Merging:
     """One merge, inside its transaction."""
 
-    def __init__(self, store: SqliteStore, connection: apsw.Connection, key: int, since: _Since, now: float) -> None:
+    def __init__(self, store: SqliteStore, connection: Connection, key: int, since: _Since, now: float) -> None:
         self._connection, self._key, self._since, self._path = connection, key, since, store.path
         self._hasher = tombstones.Hasher(store.secret(), key)
         self._operation = Operation(connection, key, "merge", now)
@@ -311,7 +310,7 @@ class _Merging:
 
     def _differs(self, turn: Turn) -> bool:
         query = "SELECT session, speaker, at, text FROM turn WHERE scope = ? AND id = ?"
-        found: Any = self._connection.execute(query, (self._key, turn.id)).fetchone()  # Any: SQLite's own types
+        found: Any = self._connection.execute(query, (self._key, turn.id)).fetchone()  # Any: the engine's own types
         return found is not None and found != (turn.session, turn.speaker, turn.at, turn.text)
 
     def _revive(self, kind: Kind, seq: int) -> bool:
@@ -354,7 +353,7 @@ class _Merging:
         link = edge.link
         query = "SELECT seq, weight, retired FROM link WHERE scope = ? AND source = ? AND kind = ? AND target = ?"
         ends = (self._key, link.source, link.kind, link.target)
-        found: Any = self._connection.execute(query, ends).fetchone()  # Any: SQLite's own types
+        found: Any = self._connection.execute(query, ends).fetchone()  # Any: the engine's own types
         if found is None:
             if edge.gone or self._find(link.source) is None or self._find(link.target) is None:
                 return False

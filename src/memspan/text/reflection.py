@@ -17,14 +17,15 @@ from memspan.text.index.fates import Moment
 from memspan.text.index.scope import ScopeIndex
 from memspan.text.store import erase, job_rows, past
 from memspan.text.store.erase import Selector
-from memspan.text.store.sqlite import SqliteStore
+from memspan.text.store.store import Store
 
 JOB = "reflect"
+_CAPACITY = "capacity"
 Write = Callable[[str, Sequence[Change]], object]
 
 
 def reflect(
-    store: SqliteStore,
+    store: Store,
     index: ScopeIndex,
     write: Write,
     now: float,
@@ -37,7 +38,7 @@ def reflect(
     write: applies changes under a verb, in one transaction;  judge: of what new turns replace, None = rules
     """
     scope = index.scope
-    erase.finish(store)
+    erase.finish(store, scope)
     noted = job_rows.read(store, scope, JOB)
     if noted.get("head") == past.head(store, scope) and not _due(index, now):
         return Reflected(finished=True)
@@ -49,22 +50,18 @@ def reflect(
     return done
 
 
-def capacity(store: SqliteStore, scope: str) -> tuple[int | None, float]:
+def capacity(store: Store, scope: str) -> tuple[int | None, float]:
     """How many turns may stay, None = all, and the half-life of a memory [s]."""
-    raw = store.setting(_capacity_of(scope))
+    raw = store.setting(_CAPACITY, scope)
     if raw is None:
         return None, HALF_LIFE_S
     most, half_life_s = json.loads(raw)
     return most, half_life_s
 
 
-def set_capacity(store: SqliteStore, scope: str, most: int | None, half_life_s: float) -> None:
+def set_capacity(store: Store, scope: str, most: int | None, half_life_s: float) -> None:
     """Keep it in the file."""
-    store.set_setting(_capacity_of(scope), json.dumps([most, half_life_s]))
-
-
-def _capacity_of(scope: str) -> str:
-    return f"capacity/{scope}"
+    store.set_setting(_CAPACITY, json.dumps([most, half_life_s]), scope)
 
 
 def _due(index: ScopeIndex, now: float) -> bool:
@@ -81,7 +78,7 @@ class _Desk:
     """What the job sees of a memory."""
 
     def __init__(
-        self, store: SqliteStore, index: ScopeIndex, write: Write, now: float, reconciled: int, judge: Judge | None
+        self, store: Store, index: ScopeIndex, write: Write, now: float, reconciled: int, judge: Judge | None
     ) -> None:
         self.scope, self.reconciled = index.scope, reconciled
         self._store, self._index, self._write, self._now, self._judge = store, index, write, now, judge

@@ -54,9 +54,7 @@ _BEFORE_TIME = r"(?:\b(?:on|at|in|by|from|for|around|before|after|until|starting
 _BY = later(r"\b(?:before|by|until|till|after)(?= )", _FLAGS)
 _GONE = later(r"\b(?:yesterday|last|ago|today|this|past|previous)\b", _FLAGS)
 _LATE = later(r"\b(?:tonight|evening|night|afternoon)\b", _FLAGS)
-_REQUEST = later(
-    r"(?:,|\b(?:please|then|also|could you|can you|would you|will you|i['’]d like you to)) *$", _FLAGS
-)
+_REQUEST = later(r"(?:,|\b(?:please|then|also|could you|can you|would you|will you|i['’]d like you to)) *$", _FLAGS)
 _WEEKDAY = later(r"(?:on |by )?(?:mon|tues|wednes|thurs|fri|satur|sun)day\b", _FLAGS)
 _CLOCK_ALONE = later(r"\bat (\d{1,2})(?::(\d\d))?(?![\d:.,/]|(?: ?%| ?[ap]\.?m| percent| dollars))\b", _FLAGS)
 _SPAN = later(r"\b(?:in|after) (?:(half an|a half|an?|\d{1,4})) (minute|hour|day|week)s?\b", _FLAGS)

@@ -103,9 +103,7 @@ _ALTERING = later(
     rf"|set)) (?:(?P<mine>my|our)|(?P<the>the)) (?P<rel>{_WORDS}){_FROM}",
     _ANY,
 )
-_OF = later(
-    rf"[Tt]he (?P<rel>{_WORDS}) of (?P<subject>[^.!?;]{{2,80}}?) (?:is|are) {_NOW}{_NEGATED}(?P<value>\S.*)"
-)
+_OF = later(rf"[Tt]he (?P<rel>{_WORDS}) of (?P<subject>[^.!?;]{{2,80}}?) (?:is|are) {_NOW}{_NEGATED}(?P<value>\S.*)")
 _NUMBERED_FACT = later(
     r"(?P<subject>[^ ].{1,80}?) (?P<rel>(?:is|was|are|were) (?:\w+ ){1,7}?(?:in|by|of|to|with|at|from|as)"
     r"|(?:works|lives|plays|speaks|died|belongs|comes)(?: \w+){0,5}? (?:in|of|to|for|from)|speaks"

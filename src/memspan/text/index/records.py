@@ -109,7 +109,7 @@ class RecordIndex:
         if self._looked == self.turns.looked:
             return
         store, scope, looked = self.turns.store, self.turns.scope, self.turns.looked
-        with store.snapshot():
+        with store.snapshot(scope):
             tail = [] if self._log is None else past.after(store, scope, self._log)
             if self._log is None or any(row.op == "erase" for row in tail):
                 self._known = self._vectors()

@@ -26,7 +26,7 @@ from memspan.text.index.readings import Readings
 from memspan.text.index.words import BAG
 from memspan.text.store import past
 from memspan.text.store.rows import UnitRow
-from memspan.text.store.sqlite import SqliteStore
+from memspan.text.store.store import Store
 
 _BATCH = 4096
 _GAP, _RUN = 64, 32  # units further apart than _GAP are two runs; runs shorter than _RUN are read one by one
@@ -39,7 +39,7 @@ class ScopeIndex:
     store: where they come from;  embedders: those whose planes are kept, with their key in the file
     """
 
-    def __init__(self, store: SqliteStore, scope: str, embedders: Sequence[tuple[Embedder, int]]) -> None:
+    def __init__(self, store: Store, scope: str, embedders: Sequence[tuple[Embedder, int]]) -> None:
         self.store, self.scope, self._embedders = store, scope, tuple(embedders)
         self.looked = 0  # times that something written was taken in
         self._clear()
@@ -130,10 +130,10 @@ class ScopeIndex:
 
         Raises DamagedFile where a row holds what it cannot hold; the index then begins anew at the next refresh.
         """
-        if (version := self.store.version()) == self._version:
+        if (version := self.store.version(self.scope)) == self._version:
             return
         try:
-            with self.store.snapshot(), _collector_at_rest():
+            with self.store.snapshot(self.scope), _collector_at_rest():
                 changed = self._changed()
                 self._take(self.store.scan(self.scope, int(self.seq[-1])))
                 self._take_states(changed)

@@ -64,7 +64,9 @@ _PRIVATE = (
     r"|system prompt|(?:whole|entire|full) (?:conversation|chat|memory)|private (?:data|notes|keys?)"
     r"|personal (?:data|details|information)|contents? of (?:your|the) memory|memories|address book)\b"
 )
-_QUERY = r"https?://[^)\s>\"']{0,200}[?&][\w-]{1,20}=[^)\s>]{0,20}(?:[{<$%\[]|data|secret|passw|token|memor|histor|summar)"
+_QUERY = (
+    r"https?://[^)\s>\"']{0,200}[?&][\w-]{1,20}=[^)\s>]{0,20}(?:[{<$%\[]|data|secret|passw|token|memor|histor|summar)"
+)
 _STRONG = (
     _rule(
         "override",

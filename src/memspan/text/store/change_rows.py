@@ -11,19 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import apsw
-
 from memspan.core.changes import State
 from memspan.core.errors import DamagedFile
 from memspan.text.store import rows, state_rows
+from memspan.text.store.sql import Connection
 from memspan.text.store.state_rows import Kind
 
 Op = Literal["add", "set", "renew", "erase", "undo", "merge"]
 _COLUMNS = "seq, scope, operation, at, verb, op, kind, first, last, body, crc"
-_HIGHEST = """
-SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change'), 0),
-coalesce((SELECT max(seq) FROM change), 0))
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +42,9 @@ class Operation:
     now: the clock's time; the log's time never goes back, even where the clock does
     """
 
-    def __init__(self, connection: apsw.Connection, scope: int, verb: str, now: float) -> None:
+    def __init__(self, connection: Connection, scope: int, verb: str, now: float) -> None:
         self._connection, self._scope, self._verb = connection, scope, verb
-        self._following = self.number = 1 + connection.execute(_HIGHEST).get
+        self._following = self.number = 1 + connection.last_seq("change", scope)
         last: float | None = connection.execute(
             "SELECT at FROM change WHERE scope = ? ORDER BY seq DESC LIMIT 1", (scope,)
         ).get
@@ -62,6 +57,7 @@ class Operation:
         self._connection.execute(
             f"INSERT INTO change ({_COLUMNS}) VALUES ({','.join('?' * 11)})", (*columns, rows.checksum(*columns))
         )
+        self._connection.took("change", self._scope, self._following)
         self._following += 1
 
     def set_state(self, kind: Kind, item: int, before: State, after: State, why: str = "") -> None:
@@ -73,21 +69,21 @@ class Operation:
         self.row("set", kind, item, item, {**body, "why": why} if why else body)
 
 
-def after(connection: apsw.Connection, scope: int | None, seq: int, path: Path) -> Iterator[Row]:
+def after(connection: Connection, scope: int | None, seq: int, path: str | Path) -> Iterator[Row]:
     """Rows of a scope past a seq, in the order they were written. Raises DamagedFile where a checksum fails."""
     query = f"SELECT {_COLUMNS} FROM change WHERE scope = ? AND seq > ? ORDER BY seq"
     for row in connection.execute(query, (scope, seq)):
         yield _row(row, path)
 
 
-def latest(connection: apsw.Connection, scope: int | None, path: Path) -> Iterator[Row]:
+def latest(connection: Connection, scope: int | None, path: str | Path) -> Iterator[Row]:
     """Rows of a scope, the last first. Raises DamagedFile where a checksum fails."""
     query = f"SELECT {_COLUMNS} FROM change WHERE scope = ? ORDER BY seq DESC"
     for row in connection.execute(query, (scope,)):
         yield _row(row, path)
 
 
-def of_operation(connection: apsw.Connection, scope: int | None, operation: int, path: Path) -> list[Row]:
+def of_operation(connection: Connection, scope: int | None, operation: int, path: str | Path) -> list[Row]:
     """Rows of one operation. Raises DamagedFile where a checksum fails."""
     found = []
     for row in after(connection, scope, operation - 1, path):
@@ -97,13 +93,13 @@ def of_operation(connection: apsw.Connection, scope: int | None, operation: int,
     return found
 
 
-def head(connection: apsw.Connection, scope: int | None) -> int:
+def head(connection: Connection, scope: int | None) -> int:
     """Seq of the last row of a scope, 0 where there is none."""
     last: int | None = connection.execute("SELECT max(seq) FROM change WHERE scope = ?", (scope,)).get
     return last or 0
 
 
-def _row(row: tuple[Any, ...], path: Path) -> Row:  # Any: SQLite's own types
+def _row(row: tuple[Any, ...], path: str | Path) -> Row:  # Any: the engine's own types
     if not rows.intact(row):
         raise DamagedFile(path, f"row {row[0]} of the log of changes fails its checksum")
     body = None if row[9] is None else json.loads(row[9])

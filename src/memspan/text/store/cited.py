@@ -10,7 +10,7 @@ from memspan.core.errors import DamagedFile
 from memspan.core.records import ROLES, Json, Role
 from memspan.text.safety.trust import AGENT, UNKNOWN, source_of, trust_of
 from memspan.text.store import record_rows, rows
-from memspan.text.store.sqlite import SqliteStore
+from memspan.text.store.store import Store
 from memspan.text.store.turn_rows import batches, marks
 
 _WORD = re.compile(r"\w+")
@@ -60,26 +60,26 @@ class Cited(NamedTuple):
         return "\n".join((self.text, *json.loads(self.keys)))
 
 
-def seqs(store: SqliteStore, scope: str, recipe: str, *, made_by: bool) -> list[int]:
+def seqs(store: Store, scope: str, recipe: str, *, made_by: bool) -> list[int]:
     """Rows of all records that a recipe made, or of all others."""
     key = store.scope_key(scope)
     same = "=" if made_by else "<>"
     query = f"SELECT seq FROM record WHERE scope = ? AND recipe {same} ? ORDER BY seq"
-    with store.snapshot() as connection:
+    with store.snapshot(scope) as connection:
         return [row[0] for row in connection.execute(query, (key, recipe))]
 
 
-def renewed(store: SqliteStore, scope: str) -> dict[int, float]:
+def renewed(store: Store, scope: str) -> dict[int, float]:
     """When records were last derived anew [s], by seq."""
     key = store.scope_key(scope)
     query = "SELECT first, max(at) FROM change WHERE scope = ? AND kind = 'record' AND op = 'renew' GROUP BY first"
-    with store.snapshot() as connection:
-        found: list[Any] = connection.execute(query, (key,)).fetchall()  # Any: SQLite's own types
+    with store.snapshot(scope) as connection:
+        found: list[Any] = connection.execute(query, (key,)).fetchall()  # Any: the engine's own types
     return dict(found)
 
 
 def read(
-    store: SqliteStore, scope: str, wanted: Sequence[int], grounds: Mapping[int, Ground] | None = None
+    store: Store, scope: str, wanted: Sequence[int], grounds: Mapping[int, Ground] | None = None
 ) -> dict[int, Cited]:
     """Records by seq; one whose checksum fails is left out and reported as a warning.
 
@@ -87,17 +87,15 @@ def read(
     """
     key = store.scope_key(scope)
     found: dict[int, Cited] = {}
-    with store.snapshot() as connection:
+    with store.snapshot(scope) as connection:
         for some in batches(wanted):
-            query = f"SELECT {record_rows.COLUMNS} FROM record WHERE seq IN ({marks(some)})"
-            records: list[Any] = connection.execute(query, tuple(some)).fetchall()  # Any: SQLite's own types
+            query = f"SELECT {record_rows.COLUMNS} FROM record WHERE scope = ? AND seq IN ({marks(some)})"
+            records: list[Any] = connection.execute(query, (key, *some)).fetchall()  # Any: the engine's own types
             if (known := grounds) is None:
                 query = _SOURCES.format(marks(some))
                 known = _grounds(records, connection.execute(query, (key, *some)).fetchall())
             for row in records:
                 ground = known.get(row[0], _NOWHERE)
-                if row[1] != key:
-                    continue
                 if rows.checksum(*row[:-1], *ground.turns) == row[-1]:
                     found[row[0]] = _cited(row, ground)
                 else:
@@ -106,7 +104,8 @@ def read(
 
 
 _SOURCES = """
-SELECT record, seq, id, role, speaker, meta, text FROM source JOIN turn ON turn.seq = source.turn
+SELECT record, seq, id, role, speaker, meta, text FROM source
+JOIN turn ON turn.scope = source.scope AND turn.seq = source.turn
 WHERE source.scope = ? AND record IN ({}) ORDER BY record, seq
 """
 
@@ -114,7 +113,7 @@ WHERE source.scope = ? AND record IN ({}) ORDER BY record, seq
 _NOWHERE = Ground((), (), "tool", "", UNKNOWN, 0)
 
 
-def _grounds(records: Sequence[Any], sources: Sequence[Any]) -> dict[int, Ground]:  # Any: SQLite's own types
+def _grounds(records: Sequence[Any], sources: Sequence[Any]) -> dict[int, Ground]:  # Any: the engine's own types
     texts = {row[0]: row[4] for row in records}
     cited: dict[int, list[Any]] = {}
     for row in sources:
@@ -135,7 +134,7 @@ def _ground(text: str, turns: Sequence[Any]) -> Ground:
     )
 
 
-def _cited(row: Sequence[Any], ground: Ground) -> Cited:  # Any: SQLite's own types
+def _cited(row: Sequence[Any], ground: Ground) -> Cited:  # Any: the engine's own types
     seq, _, wanted, kind, text, keys, _, valid_from, valid_to, recorded, _, trust, _, recipe, raw, crc = row
     trust = min(trust, ground.trust)
     payload = rows.parse(raw)

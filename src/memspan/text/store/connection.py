@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Literal
+from typing import Any, Literal
 
 import apsw
 
@@ -27,6 +27,7 @@ from memspan.core.errors import (
     WrongKey,
 )
 from memspan.text.store import schema
+from memspan.text.store.sql import Numbered
 
 Durability = Literal["power", "process"]
 BUSY_S = 20.0
@@ -39,6 +40,26 @@ _CIPHER = ("cipher='aegis'", "algorithm='aegis-256'", "tcost=2", "mcost=19456", 
 _PAGE_SHAPE = {16: schema.PAGE_BYTES.to_bytes(2, "big"), 20: b"\x40\x40\x20\x20"}  # stays legible, says how to read
 _OLDEST = 3_051_003  # versions before it can damage a file (decision 0001); pyproject.toml guards the plain build only
 _BUILD = "pip uninstall -y apsw && pip install --force-reinstall --no-deps apsw-sqlite3mc"
+
+
+class File(apsw.Connection):
+    """SQLite's connection, with what the store asks of any (sql.py)."""
+
+    def stream(self, sql: str, values: Any, /) -> Iterator[Any]:
+        """The rows of a query, read as they are asked for."""
+        return iter(self.execute(sql, values))
+
+    def last_seq(self, table: Numbered, scope: int) -> int:
+        """Of the counter and the rows: a damaged counter must not give a number twice."""
+        query = f"SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0), {_HIGHEST.format(table)})"
+        last: int = self.execute(query, (table,)).get
+        return last
+
+    def took(self, table: Numbered, scope: int, last: int) -> None:
+        """Nothing: SQLite counts by itself."""
+
+
+_HIGHEST = "coalesce((SELECT max(seq) FROM {}), 0)"
 
 
 @contextmanager
@@ -66,7 +87,7 @@ def translated(path: Path) -> Iterator[None]:
         raise StoreError(path, f"{why}; what was acknowledged before is safe") from why
 
 
-def connect(path: Path, *, read_only: bool, durability: Durability, key: str | bytes | None = None) -> apsw.Connection:
+def connect(path: Path, *, read_only: bool, durability: Durability, key: str | bytes | None = None) -> File:
     """A connection to a memory file of the present format; a new file is made where there is none.
 
     key: of an encrypted file; a new file is encrypted with it
@@ -90,7 +111,7 @@ def connect(path: Path, *, read_only: bool, durability: Durability, key: str | b
             raise _does_not_open(path) from None
 
 
-def _prepared(path: Path, read_only: bool, durability: Durability, secret: bytes | None) -> apsw.Connection:
+def _prepared(path: Path, read_only: bool, durability: Durability, secret: bytes | None) -> File:
     connection = _open(path, read_only, secret)
     try:
         _settle(connection)
@@ -116,9 +137,7 @@ def _head(path: Path) -> bytes:
 
 
 def _sealed(head: bytes) -> bool:
-    return not head.startswith(_MAGIC) and all(
-        head[at : at + len(shape)] == shape for at, shape in _PAGE_SHAPE.items()
-    )
+    return not head.startswith(_MAGIC) and all(head[at : at + len(shape)] == shape for at, shape in _PAGE_SHAPE.items())
 
 
 def _does_not_open(path: Path) -> WrongKey:
@@ -142,12 +161,12 @@ def _secret(key: str | bytes | None) -> bytes | None:
     return secret
 
 
-def keyed(name: Path | str, key: str | bytes | None, flags: int = apsw.SQLITE_OPEN_READWRITE) -> apsw.Connection:
+def keyed(name: Path | str, key: str | bytes | None, flags: int = apsw.SQLITE_OPEN_READWRITE) -> File:
     """A bare connection to a file, plain or encrypted; whether the key fits shows at the first read."""
-    return _unlocked(apsw.Connection(str(name), flags=flags), _secret(key))
+    return _unlocked(File(str(name), flags=flags), _secret(key))
 
 
-def _unlocked(connection: apsw.Connection, secret: bytes | None) -> apsw.Connection:
+def _unlocked(connection: File, secret: bytes | None) -> File:
     """The connection, told the key before anything else is read."""
     if secret is None:
         return connection
@@ -213,10 +232,10 @@ def _make_private(path: Path) -> None:
         raise StoreError(path, why.strerror or str(why)) from why
 
 
-def _open(path: Path, read_only: bool, secret: bytes | None) -> apsw.Connection:
+def _open(path: Path, read_only: bool, secret: bytes | None) -> File:
     if not read_only:
-        return _unlocked(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE), secret)
-    connection = _unlocked(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY), secret)
+        return _unlocked(File(str(path), flags=apsw.SQLITE_OPEN_READWRITE), secret)
+    connection = _unlocked(File(str(path), flags=apsw.SQLITE_OPEN_READONLY), secret)
     try:
         connection.execute("SELECT 1 FROM sqlite_schema")
         return connection
@@ -230,7 +249,7 @@ def _open(path: Path, read_only: bool, secret: bytes | None) -> apsw.Connection:
         raise
     quoted = str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-    return _unlocked(apsw.Connection(f"file:{quoted}?immutable=1", flags=flags), secret)
+    return _unlocked(File(f"file:{quoted}?immutable=1", flags=flags), secret)
 
 
 def _settle(connection: apsw.Connection) -> None:

@@ -6,6 +6,7 @@ one beside it; nothing is ever deleted.
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,9 +17,11 @@ import apsw
 
 from memspan.core.errors import DamagedFile, NotAMemory, StoreError, WrongKey
 from memspan.core.protocols import Progress
-from memspan.text.store import rows, schema
+from memspan.text.store import record_rows, rows, schema
 from memspan.text.store.connection import check_key, keyed, translated
+from memspan.text.store.sql import Connection
 from memspan.text.store.sqlite import SqliteStore
+from memspan.text.store.store import Store
 
 Row = tuple[Any, ...]  # Any: SQLite's own types
 Key = str | bytes | None
@@ -90,23 +93,21 @@ class Repair:
     renamed: tuple[str, ...]
 
 
-def check(store: SqliteStore) -> Health:
-    """Every row of the file against its checksum, and every turn against its index row."""
+def check(store: Store, scope: str = "") -> Health:
+    """Every row against its checksum, and every turn against its index row.
+
+    scope: on a server only this one, "" = all; a file is always read as a whole
+    """
     problems: list[Problem] = []
-    checked: dict[str, int] = {}
-    with store.snapshot() as connection:
-        if store.fold_error:
-            problems.append(
-                Problem("file", "", f"the log could not be folded into the file: {store.fold_error}", False)
-            )
-        problems += _sqlite_says(connection)
-        for table, columns, good in _CHECKED:
-            bad, checked[table] = _check_table(connection, table, columns, good)
-            problems += bad
-        bad, checked["record"] = _check_records(connection)
-        problems += bad
-        problems += _gaps(connection)
-    return Health(tuple(problems), checked)
+    checked: Counter[str] = Counter()
+    for part in store.parts(scope):
+        with store.snapshot(part) as connection:
+            problems += (Problem(*found, repairable=False) for found in store.problems(connection))
+            for table, columns, good in _CHECKED:
+                problems += _check_table(store, connection, table, columns, good, checked)
+            problems += _check_records(store, connection, checked)
+            problems += _gaps(store, connection)
+    return Health(tuple(problems), dict(checked))
 
 
 def examine(path: Path, key: Key = None) -> Health:
@@ -123,43 +124,37 @@ def examine(path: Path, key: Key = None) -> Health:
         store.close()
 
 
-def _sqlite_says(connection: apsw.Connection) -> Iterator[Problem]:
-    try:
-        for (message,) in connection.execute("PRAGMA integrity_check(100)"):
-            if message != "ok":
-                yield Problem("file", "", str(message), False)
-    except apsw.CorruptError as why:
-        yield Problem("file", "", str(why), False)
-
-
 def _check_table(
-    connection: apsw.Connection, table: str, columns: str, good: Callable[[Row], bool]
-) -> tuple[list[Problem], int]:
+    store: Store,
+    connection: Connection,
+    table: str,
+    columns: str,
+    good: Callable[[Row], bool],
+    checked: Counter[str],
+) -> Iterator[Problem]:
     derived = table in schema.DERIVED
-    problems, count = [], 0
+    checked[table] += 0
     try:
         for row in connection.execute(f"SELECT {columns} FROM {table}"):
-            count += 1
+            checked[table] += 1
             if not good(row):
-                problems.append(Problem(table, _key(table, row), "fails its checksum", derived))
-    except (apsw.CorruptError, UnicodeDecodeError) as why:
-        problems.append(Problem(table, "", f"cannot be read to its end ({why})", derived))
-    return problems, count
+                yield Problem(table, _key(table, row), "fails its checksum", derived)
+    except store.broken as why:
+        yield Problem(table, "", f"cannot be read to its end ({why})", derived)
 
 
-def _check_records(connection: apsw.Connection) -> tuple[list[Problem], int]:
-    problems, count = [], 0
+def _check_records(store: Store, connection: Connection, checked: Counter[str]) -> Iterator[Problem]:
+    checked["record"] += 0
     try:
-        for row in connection.execute("SELECT * FROM record"):
-            count += 1
+        for row in connection.execute(f"SELECT {record_rows.COLUMNS} FROM record"):
+            checked["record"] += 1
             cited = connection.execute(
                 "SELECT turn FROM source WHERE scope = ? AND record = ? ORDER BY turn", row[1::-1]
             )
             if rows.checksum(*row[:-1], *(turn for (turn,) in cited)) != row[-1]:
-                problems.append(Problem("record", str(row[2]), "fails its checksum", False))
-    except (apsw.CorruptError, UnicodeDecodeError) as why:
-        problems.append(Problem("record", "", f"cannot be read to its end ({why})", False))
-    return problems, count
+                yield Problem("record", str(row[2]), "fails its checksum", False)
+    except store.broken as why:
+        yield Problem("record", "", f"cannot be read to its end ({why})", False)
 
 
 def _key(table: str, row: Row) -> str:
@@ -167,25 +162,22 @@ def _key(table: str, row: Row) -> str:
     return str(row[place])
 
 
-def _gaps(connection: apsw.Connection) -> Iterator[Problem]:
-    try:
-        counters = {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_sequence")}
-        if "turn" not in counters and connection.execute("SELECT EXISTS (SELECT 1 FROM turn)").get:
-            yield Problem("sqlite_sequence", "turn", "the counter of turns is lost", False)
-    except (apsw.CorruptError, UnicodeDecodeError) as why:
-        yield Problem("sqlite_sequence", "", f"cannot be read ({why})", False)
+def _gaps(store: Store, connection: Connection) -> Iterator[Problem]:
     for query, what, repairable in (
         ("SELECT id FROM turn LEFT JOIN unit ON unit.scope = turn.scope AND unit.turn = seq WHERE unit.turn IS NULL",
          "is not in the index", True),
-        ("SELECT turn FROM unit WHERE turn NOT IN (SELECT seq FROM turn)", "is indexed but not there", True),
-        ("SELECT turn FROM source WHERE turn NOT IN (SELECT seq FROM turn)", "is cited but not there", False),
+        (f"SELECT turn FROM unit WHERE {_NO_TURN.format('unit')}", "is indexed but not there", True),
+        (f"SELECT turn FROM source WHERE {_NO_TURN.format('source')}", "is cited but not there", False),
         ("SELECT id FROM turn WHERE scope NOT IN (SELECT key FROM scope)", "belongs to no scope", False),
     ):  # fmt: skip
         try:
             for (key,) in connection.execute(query):
                 yield Problem("turn", str(key), what, repairable)
-        except apsw.CorruptError as why:
+        except store.broken as why:
             yield Problem("turn", "", f"cannot be compared with its index ({why})", repairable)
+
+
+_NO_TURN = "NOT EXISTS (SELECT 1 FROM turn WHERE turn.scope = {0}.scope AND turn.seq = {0}.turn)"
 
 
 def repair(path: Path, progress: Progress | None = None, key: Key = None) -> Repair:
@@ -250,9 +242,7 @@ def _mend_first_page(work: Path) -> None:
         file.write(page)
 
 
-def _salvage(
-    work: Path, fresh: Path, progress: Progress | None, key: Key
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _salvage(work: Path, fresh: Path, progress: Progress | None, key: Key) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Copy what can be read; ids of lost turns, new names of scopes that lost theirs."""
     damaged = keyed(work, key)
     try:

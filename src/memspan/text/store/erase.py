@@ -10,24 +10,20 @@ The connection's secure_delete overwrites what is deleted inside pages with zero
 """
 
 import json
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
-import apsw
-
 from memspan.core.changes import Receipt, ReceiptStatus
-from memspan.core.errors import Held, StoreBusy, StoreError
+from memspan.core.errors import Held, StoreError
 from memspan.core.records import Turn
-from memspan.text.store import change_rows, rows, state_rows, tombstones, turn_rows, wash
+from memspan.text.store import change_rows, rows, state_rows, tombstones, turn_rows
 from memspan.text.store.change_rows import Operation
-from memspan.text.store.connection import BUSY_S
-from memspan.text.store.sqlite import SqliteStore
+from memspan.text.store.sql import Connection
 from memspan.text.store.state_rows import KINDS, Kind
+from memspan.text.store.store import Store
 
 _JOB = "erase"
 _WAIT_MS = 300
@@ -70,11 +66,11 @@ class _Doomed:
         return len(self.turns) + len(self.records)
 
 
-def plan(store: SqliteStore, scope: str, selector: Selector, now: float) -> Receipt:
+def plan(store: Store, scope: str, selector: Selector, now: float) -> Receipt:
     """What forget() would do; nothing is changed. Raises UnknownId or Held."""
     secret = store.secret()
     key = store.scope_key(scope)
-    with store.snapshot() as connection:
+    with store.snapshot(scope) as connection:
         doomed = _doomed(store, connection, key, scope, selector)
         digest = _digest(tombstones.Hasher(secret, key or 0), doomed)
     return Receipt(
@@ -90,10 +86,10 @@ def plan(store: SqliteStore, scope: str, selector: Selector, now: float) -> Rece
     )
 
 
-def forget(store: SqliteStore, scope: str, selector: Selector, now: float) -> Receipt:
+def forget(store: Store, scope: str, selector: Selector, now: float) -> Receipt:
     """Erase what the selector names. Raises UnknownId or Held; then nothing was changed."""
     secret = store.secret()
-    with _unreferenced(store), store.transaction() as connection:
+    with store.erasing(scope) as connection:
         key = store.make_scope_key(connection, scope)
         doomed = _doomed(store, connection, key, scope, selector)
         hasher = tombstones.Hasher(secret, key)
@@ -115,25 +111,14 @@ def forget(store: SqliteStore, scope: str, selector: Selector, now: float) -> Re
         gone["tombstone"] = -tombstones.put(connection, key, buried, operation.at)
         receipt = replace(receipt, rows={table: abs(count) for table, count in gone.items() if count})
         _log(connection, key, operation, receipt)
-    finish(store)
+    finish(store, scope)
     return replace(receipt, status=status(store, scope, receipt.operation))
 
 
-@contextmanager
-def _unreferenced(store: SqliteStore) -> Iterator[None]:
-    """Without SQLite's check of references, which reads all units, vectors and sources for every turn that goes."""
-    with store.connection() as connection:
-        connection.execute("PRAGMA foreign_keys=OFF")
-        try:
-            yield
-        finally:
-            connection.execute("PRAGMA foreign_keys=ON")
-
-
-def receipts(store: SqliteStore, scope: str) -> list[Receipt]:
+def receipts(store: Store, scope: str) -> list[Receipt]:
     """Receipts of everything forgotten in a scope, the oldest first."""
     key = store.scope_key(scope)
-    with store.snapshot() as connection:
+    with store.snapshot(scope) as connection:
         erased = [row for row in change_rows.after(connection, key, 0, store.path) if row.op == "erase"]
     return [
         Receipt(**{**row.body, "kept": tuple(row.body["kept"]), "status": status(store, scope, row.operation)})
@@ -142,75 +127,34 @@ def receipts(store: SqliteStore, scope: str) -> list[Receipt]:
     ]
 
 
-def status(store: SqliteStore, scope: str, operation: int) -> ReceiptStatus:
+def status(store: Store, scope: str, operation: int) -> ReceiptStatus:
     """Whether the bytes of an operation are gone from the log as well."""
     key = store.scope_key(scope)
-    with store.snapshot() as connection:
+    with store.snapshot(scope) as connection:
         query = "SELECT EXISTS (SELECT 1 FROM job WHERE scope = ? AND id = ?)"
         return "pending" if connection.execute(query, (key, f"{_JOB}-{operation}")).get else "erased"
 
 
-def finish(store: SqliteStore, wait_ms: int = _WAIT_MS) -> bool:
-    """Fold, truncate and sync the log and wash the file, so that nothing forgotten is left; False while it cannot be.
+def finish(store: Store, scope: str, wait_ms: int = _WAIT_MS) -> bool:
+    """Make the bytes of what was forgotten unreadable, where that is still to be done; False while it cannot be.
 
     wait_ms: how long to wait for readers and writers to leave [ms]
     """
-    with store.snapshot() as connection:
+    with store.snapshot(scope) as connection:
         jobs = connection.execute("SELECT scope, id FROM job WHERE kind = ?", (_JOB,)).fetchall()
-    if not jobs:
-        return True
-    with store.connection() as connection:
-        connection.set_busy_timeout(wait_ms)
-        try:
-            return _made_real(store, connection, jobs)
-        except (apsw.BusyError, apsw.LockedError, StoreBusy):
-            return False
-        finally:
-            connection.set_busy_timeout(int(BUSY_S * 1000))
+    return not jobs or store.make_real(scope, jobs, wait_ms)
 
 
-def finish_if_free(store: SqliteStore) -> None:
-    """What finish() does, where nobody is in the way and nothing goes wrong; else the job waits in the file."""
+def finish_if_free(store: Store, scope: str) -> None:
+    """What finish() does, where nobody is in the way and nothing goes wrong; else the job waits in the store."""
     with suppress(StoreError):
-        finish(store, wait_ms=0)
-
-
-def _made_real(store: SqliteStore, connection: apsw.Connection, jobs: list[Any]) -> bool:  # Any: SQLite's own types
-    """Raises a busy error of SQLite or ours while another connection is in the way."""
-    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-    washable = wash.washable(connection.filename)
-    if not washable:
-        wash.rewrite(connection)
-        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-    connection.execute("PRAGMA shrink_memory")  # no page image from before the washing may be written back after it
-    log = Path(f"{store.path}-wal")
-    with store.transaction() as connection:
-        if log.exists() and log.stat().st_size:  # somebody wrote since
-            return False
-        if washable:
-            wash.wash(connection.filename)
-        _sync(log)
-        connection.executemany("DELETE FROM job WHERE scope = ? AND id = ?", jobs)
-    return True
-
-
-def _sync(path: Path) -> None:
-    try:
-        handle = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        finish(store, scope, wait_ms=0)
 
 
 # -- what goes
 
 
-def _doomed(
-    store: SqliteStore, connection: apsw.Connection, scope: int | None, path: str, selector: Selector
-) -> _Doomed:
+def _doomed(store: Store, connection: Connection, scope: int | None, path: str, selector: Selector) -> _Doomed:
     doomed = _Doomed(named=frozenset(selector.ids or ()))
     if scope is None:
         if selector.ids:
@@ -236,54 +180,67 @@ def _doomed(
     return doomed
 
 
-def _selected(connection: apsw.Connection, scope: int, selector: Selector) -> tuple[list[int], set[int]]:
+def _selected(connection: Connection, scope: int, selector: Selector) -> tuple[list[int], set[int]]:
     """Seqs of turns and records that meet the conditions themselves."""
     if selector.ids is not None:
         found = [state_rows.find(connection, scope, wanted) for wanted in selector.ids]
         return [seq for kind, seq in found if kind == "turn"], {seq for kind, seq in found if kind == "record"}
     names = {"session": selector.session, "speaker": selector.speaker, "since": selector.since}
-    names |= {"until": selector.until, "source": selector.source}
-    turns = [seq for (seq,) in connection.execute(_SELECT, {"scope": scope, **names})]
+    names |= {"until": selector.until}
+    turns = [
+        seq
+        for seq, meta in connection.execute(_SELECT, {"scope": scope, **names})
+        if selector.source is None or rows.parse(meta).get("source") == selector.source
+    ]
     if not selector.everything:
         return turns, set()
     return turns, {seq for (seq,) in connection.execute("SELECT seq FROM record WHERE scope = ?", (scope,))}
 
 
 _SELECT = """
-SELECT seq FROM turn WHERE scope = :scope AND (:session IS NULL OR session = :session)
+SELECT seq, meta FROM turn WHERE scope = :scope AND (:session IS NULL OR session = :session)
 AND (:speaker IS NULL OR speaker = :speaker) AND (:since IS NULL OR coalesce(at, seen_at) >= :since)
 AND (:until IS NULL OR coalesce(at, seen_at) < :until)
-AND (:source IS NULL OR json_extract(meta, '$.source') = :source)
 """
 
 
-def _versions(connection: apsw.Connection, scope: int, turns: Sequence[int]) -> list[int]:
+def _versions(connection: Connection, scope: int, turns: Sequence[int]) -> list[int]:
     """The turns with all earlier and later versions of them that correct() made, and what only said them back.
 
     Also versions that were undone, or that only contradict: they carry the old one's id and what was known of it.
     """
     near: dict[int, list[int]] = {}
-    for new, old in connection.execute(_CORRECTS, (scope,)):
-        near.setdefault(new, []).append(old)
-        near.setdefault(old, []).append(new)
+    said = {seq: rows.parse(meta).get("corrects") for seq, meta in connection.execute(_CORRECTS, (scope,))}
+    there = _seqs_of(connection, scope, sorted({old for old in said.values() if isinstance(old, str)}))
+    for new, wanted in said.items():
+        if (old := there.get(wanted)) is not None:
+            near.setdefault(new, []).append(old)
+            near.setdefault(old, []).append(new)
     for echo, first in connection.execute(_ECHOES, (scope,)):
         near.setdefault(first, []).append(echo)
     return sorted(_closure(turns, lambda seq: near.get(seq, ())))
 
 
-_CORRECTS = """
-SELECT new.seq, old.seq FROM turn new
-JOIN turn old ON old.scope = new.scope AND old.id = json_extract(new.meta, '$.corrects')
-WHERE new.scope = ? AND instr(new.meta, '"corrects":')
-"""
+def _seqs_of(connection: Connection, scope: int, ids: Sequence[str]) -> dict[object, int]:
+    """Seqs of those of the turns that are there, by id."""
+    return {
+        wanted: seq
+        for some in turn_rows.batches(ids)
+        for seq, wanted in connection.execute(
+            f"SELECT seq, id FROM turn WHERE scope = ? AND id IN ({turn_rows.marks(some)})", (scope, *some)
+        )
+    }
+
+
+_CORRECTS = """SELECT seq, meta FROM turn WHERE scope = ? AND meta LIKE '%"corrects":%'"""
 _ECHOES = """
-SELECT echo.seq, first.seq FROM state JOIN turn echo ON echo.seq = state.item
+SELECT echo.seq, first.seq FROM state JOIN turn echo ON echo.scope = state.scope AND echo.seq = state.item
 JOIN turn first ON first.scope = state.scope AND first.id = state.heir
 WHERE state.scope = ? AND state.kind = 0 AND echo.role > 0 AND echo.seq > first.seq
 """  # role 0 is the user's: what an assistant said later and an older turn replaces is an echo of it
 
 
-def _record_versions(connection: apsw.Connection, scope: int, records: set[int]) -> set[int]:
+def _record_versions(connection: Connection, scope: int, records: set[int]) -> set[int]:
     """The records with all versions of them that correct() made."""
     near: dict[int, list[int]] = {}
     for new, old in connection.execute(_CORRECTED, (scope,)):
@@ -310,21 +267,21 @@ def _closure(begin: Iterable[int], near: Callable[[int], Iterable[int]]) -> set[
     return known
 
 
-def _held(store: SqliteStore, connection: apsw.Connection, scope: int, kind: Kind) -> set[int]:
+def _held(store: Store, connection: Connection, scope: int, kind: Kind) -> set[int]:
     return {seq for seq, state in state_rows.every(connection, scope, kind, store.path) if state.held}
 
 
-def _turns(connection: apsw.Connection, scope: int, path: str, seqs: Sequence[int]) -> dict[int, Turn]:
+def _turns(connection: Connection, scope: int, path: str, seqs: Sequence[int]) -> dict[int, Turn]:
     found: dict[int, Turn] = {}
     for some in turn_rows.batches(seqs):
         query = f"SELECT {rows.TURN_COLUMNS} FROM turn WHERE scope = ? AND seq IN ({turn_rows.marks(some)})"
-        row: Any  # SQLite's own types; a damaged turn goes as well
+        row: Any  # the engine's own types; a damaged turn goes as well
         for row in connection.execute(query, (scope, *some)):
             found[row[0]] = rows.turn_of(row, path)
     return found
 
 
-def _citing(connection: apsw.Connection, scope: int, turns: Sequence[int]) -> set[int]:
+def _citing(connection: Connection, scope: int, turns: Sequence[int]) -> set[int]:
     return {
         record
         for some in turn_rows.batches(turns)
@@ -337,7 +294,7 @@ def _citing(connection: apsw.Connection, scope: int, turns: Sequence[int]) -> se
 # -- how it goes
 
 
-def _erase(store: SqliteStore, connection: apsw.Connection, scope: int, doomed: _Doomed) -> dict[str, int]:
+def _erase(store: Store, connection: Connection, scope: int, doomed: _Doomed) -> dict[str, int]:
     """Delete the rows; how many went, by table."""
     turns, records = list(doomed.turns), list(doomed.records)
     gone = {"change": _empty_bodies(connection, scope, {"turn": set(turns), "record": set(records)}, doomed.ids)}
@@ -355,7 +312,7 @@ def _erase(store: SqliteStore, connection: apsw.Connection, scope: int, doomed: 
     return gone
 
 
-def _delete(connection: apsw.Connection, table: str, column: str, scope: int, keys: Sequence[int | str]) -> int:
+def _delete(connection: Connection, table: str, column: str, scope: int, keys: Sequence[int | str]) -> int:
     before = connection.total_changes()
     for some in turn_rows.batches(keys):
         connection.execute(
@@ -364,12 +321,12 @@ def _delete(connection: apsw.Connection, table: str, column: str, scope: int, ke
     return connection.total_changes() - before
 
 
-def _bring_back(store: SqliteStore, connection: apsw.Connection, scope: int, doomed: _Doomed) -> int:
+def _bring_back(store: Store, connection: Connection, scope: int, doomed: _Doomed) -> int:
     """What was replaced by something forgotten holds again, as if that had never been said."""
     touched: dict[str, set[int]] = {"turn": set(), "record": set()}
     for some in turn_rows.batches(doomed.ids):
         query = f"SELECT kind, item FROM state WHERE scope = ? AND heir IN ({turn_rows.marks(some)})"
-        found: list[Any] = connection.execute(query, (scope, *some)).fetchall()  # Any: SQLite's own types
+        found: list[Any] = connection.execute(query, (scope, *some)).fetchall()  # Any: the engine's own types
         for number, item in found:
             touched[KINDS[number]].add(item)
     for kind in KINDS:
@@ -381,22 +338,22 @@ def _bring_back(store: SqliteStore, connection: apsw.Connection, scope: int, doo
     return _empty_bodies(connection, scope, touched)
 
 
-def _empty_bodies(connection: apsw.Connection, scope: int, items: dict[str, set[int]], ids: Sequence[str] = ()) -> int:
+def _empty_bodies(connection: Connection, scope: int, items: dict[str, set[int]], ids: Sequence[str] = ()) -> int:
     """Take the bodies out of the log's rows about these items, and out of those that name one of the ids; how many."""
     named = frozenset(ids)
-    emptied: dict[int, tuple[Any, ...]] = {}  # Any: SQLite's own types
+    emptied: dict[int, tuple[Any, ...]] = {}  # Any: the engine's own types
     for kind, seqs in items.items():
         for some in turn_rows.batches(sorted(seqs)):
             query = f"{_BODIES} AND kind = ? AND first IN ({turn_rows.marks(some)})"
             emptied |= {row[0]: row for *row, _ in connection.execute(query, (scope, kind, *some))}
     if named:
-        for *row, body in connection.execute(f"{_BODIES} AND instr(body, '\"heir\":')", (scope,)):
+        for *row, body in connection.execute(f"{_BODIES} AND body LIKE '%\"heir\":%'", (scope,)):
             told = json.loads(str(body))
             if not named.isdisjoint(told[when].get("heir") for when in ("before", "after")):
                 emptied[row[0]] = row
     connection.executemany(
-        "UPDATE change SET body = NULL, crc = ? WHERE seq = ?",
-        ((rows.checksum(*row, None), seq) for seq, row in emptied.items()),
+        "UPDATE change SET body = NULL, crc = ? WHERE scope = ? AND seq = ?",
+        ((rows.checksum(*row, None), scope, seq) for seq, row in emptied.items()),
     )
     return len(emptied)
 
@@ -407,7 +364,7 @@ WHERE scope = ? AND op = 'set' AND body IS NOT NULL
 """
 
 
-def _log(connection: apsw.Connection, scope: int, operation: Operation, receipt: Receipt) -> None:
+def _log(connection: Connection, scope: int, operation: Operation, receipt: Receipt) -> None:
     body = {name: getattr(receipt, name) for name in ("operation", "at", "selector", "items", "rows", "digest", "kept")}
     operation.row("erase", "turn", 0, receipt.items, body)
     connection.execute(

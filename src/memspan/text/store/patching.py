@@ -4,20 +4,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import apsw
-
 from memspan.core.changes import Patch
 from memspan.core.errors import AlreadyCorrected, UnknownId
 from memspan.text.store import state_rows
 from memspan.text.store.change_rows import Operation
+from memspan.text.store.sql import Connection
 
 
 def patch(
-    connection: apsw.Connection,
+    connection: Connection,
     scope: int,
     patches: Sequence[Patch],
     operation: Operation,
-    path: Path,
+    path: str | Path,
     refused: Collection[str],
 ) -> None:
     """Set states. refused: ids not to be minded, nor what they would replace: their turns were not stored
@@ -39,7 +38,7 @@ def patch(
         operation.set_state(kind, item, before, state_rows.patched(before, some, operation.at), some.why)
 
 
-def revive(connection: apsw.Connection, scope: int, seqs: Sequence[int], operation: Operation, path: Path) -> None:
+def revive(connection: Connection, scope: int, seqs: Sequence[int], operation: Operation, path: str | Path) -> None:
     """What is said again is no longer out of the way. seqs: of turns that were there already"""
     if not seqs:
         return

@@ -6,13 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import apsw
-
 from memspan.core.changes import State
 from memspan.core.errors import DamagedFile, DuplicateId, UnknownId
 from memspan.core.records import Link, Record
 from memspan.text.store import rows, state_rows
 from memspan.text.store.change_rows import Operation
+from memspan.text.store.sql import Connection
 
 COLUMNS = (
     "seq, scope, id, kind, text, keys, entities, valid_from, valid_to, recorded_at, confidence, trust, strength, "
@@ -20,18 +19,18 @@ COLUMNS = (
 )
 
 
-def add(connection: apsw.Connection, scope: int, records: Sequence[Record], operation: Operation) -> None:
+def add(connection: Connection, scope: int, records: Sequence[Record], operation: Operation) -> None:
     """Write records, what they cite and the state they come with. Raises UnknownId or DuplicateId."""
-    before = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'record'").get or 0
+    before = connection.last_seq("record", scope)
+    connection.took("record", scope, before + len(records))
     for seq, record in enumerate(records, start=before + 1):
         sources = sorted(_seq_of(connection, scope, turn) for turn in set(record.sources))
         row = _row(seq, scope, record, operation.at)
-        try:
-            connection.execute(
-                f"INSERT INTO record ({COLUMNS}) VALUES ({','.join('?' * 16)})", (*row, rows.checksum(*row, *sources))
-            )
-        except apsw.ConstraintError:
-            raise DuplicateId(record.id) from None
+        if connection.execute("SELECT 1 FROM record WHERE scope = ? AND id = ?", (scope, record.id)).get:
+            raise DuplicateId(record.id)
+        connection.execute(
+            f"INSERT INTO record ({COLUMNS}) VALUES ({','.join('?' * 16)})", (*row, rows.checksum(*row, *sources))
+        )
         connection.executemany(
             "INSERT INTO source (scope, record, turn) VALUES (?, ?, ?)", [(scope, seq, turn) for turn in sources]
         )
@@ -42,11 +41,13 @@ def add(connection: apsw.Connection, scope: int, records: Sequence[Record], oper
         operation.set_state("record", seq, state_rows.BORN, state)
 
 
-def renew(connection: apsw.Connection, scope: int, records: Sequence[Record], operation: Operation, path: Path) -> None:
+def renew(
+    connection: Connection, scope: int, records: Sequence[Record], operation: Operation, path: str | Path
+) -> None:
     """Write derived records, in the place of those with their ids; the words of the old ones are not kept."""
     for record in records:
         find = "SELECT seq, recorded_at FROM record WHERE scope = ? AND id = ?"
-        found: Any = connection.execute(find, (scope, record.id)).fetchone()  # Any: SQLite's own types
+        found: Any = connection.execute(find, (scope, record.id)).fetchone()  # Any: the engine's own
         if found is None:
             add(connection, scope, [record], operation)
             continue
@@ -54,10 +55,7 @@ def renew(connection: apsw.Connection, scope: int, records: Sequence[Record], op
         sources = sorted(_seq_of(connection, scope, turn) for turn in set(record.sources))
         row = _row(seq, scope, record, recorded)
         connection.execute("DELETE FROM source WHERE scope = ? AND record = ?", (scope, seq))
-        connection.execute(
-            f"INSERT OR REPLACE INTO record ({COLUMNS}) VALUES ({','.join('?' * 16)})",
-            (*row, rows.checksum(*row, *sources)),
-        )
+        connection.execute(_RENEW, (*row[2:], rows.checksum(*row, *sources), scope, seq))
         connection.executemany(
             "INSERT INTO source (scope, record, turn) VALUES (?, ?, ?)", [(scope, seq, turn) for turn in sources]
         )
@@ -68,16 +66,17 @@ def renew(connection: apsw.Connection, scope: int, records: Sequence[Record], op
             operation.set_state("record", seq, before, after, "derived anew")
 
 
-def add_links(connection: apsw.Connection, scope: int, links: Sequence[Link], operation: Operation) -> None:
+def add_links(connection: Connection, scope: int, links: Sequence[Link], operation: Operation) -> None:
     """Write links; the same edge again takes the new weight and is there again."""
     find = "SELECT seq, weight, retired FROM link WHERE scope = ? AND source = ? AND kind = ? AND target = ?"
-    before = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'link'").get or 0
+    before = connection.last_seq("link", scope)
     fresh = 0
     for link in links:
         edge = (scope, link.source, link.kind, link.target)
-        found: Any = connection.execute(find, edge).fetchone()  # Any: SQLite's own types
+        found: Any = connection.execute(find, edge).fetchone()  # Any: the engine's own
         if found is None:
             fresh += 1
+            connection.took("link", scope, before + fresh)
             columns = (before + fresh, *edge, float(link.weight), 0)
             connection.execute(_ADD_LINK, (*columns, rows.checksum(*columns)))
         elif (found[1], found[2]) != (float(link.weight), 0):
@@ -87,40 +86,40 @@ def add_links(connection: apsw.Connection, scope: int, links: Sequence[Link], op
 
 
 def set_link(
-    connection: apsw.Connection, scope: int, seq: int, weight: float, *, retired: int, operation: Operation
+    connection: Connection, scope: int, seq: int, weight: float, *, retired: int, operation: Operation
 ) -> None:
     """Give a link another weight, or take it away without erasing it."""
     query = f"SELECT {_LINK_COLUMNS} FROM link WHERE scope = ? AND seq = ?"
-    row: Any = connection.execute(query, (scope, seq)).fetchone()  # Any: SQLite's own types
+    row: Any = connection.execute(query, (scope, seq)).fetchone()  # Any: the engine's own
     if row is None:
         return
     columns = (*row[:5], weight, retired)
     connection.execute(
-        "UPDATE link SET weight = ?, retired = ?, crc = ? WHERE seq = ?",
-        (weight, retired, rows.checksum(*columns), seq),
+        "UPDATE link SET weight = ?, retired = ?, crc = ? WHERE scope = ? AND seq = ?",
+        (weight, retired, rows.checksum(*columns), scope, seq),
     )
     operation.row("set", "link", seq, seq, {"before": [row[5], row[6]], "after": [weight, retired]})
 
 
-def read(connection: apsw.Connection, scope: int | None, path: Path, kind: str | None = None) -> list[Record]:
+def read(connection: Connection, scope: int | None, path: str | Path, kind: str | None = None) -> list[Record]:
     """All records of a scope, or those of a kind, with their states. Raises DamagedFile where a checksum fails."""
     states = dict(state_rows.every(connection, scope, "record", path))
     query = f"SELECT {COLUMNS} FROM record WHERE scope = :scope AND (:kind IS NULL OR kind = :kind) ORDER BY seq"
-    found: list[Any] = connection.execute(query, {"scope": scope, "kind": kind}).fetchall()  # Any: SQLite's own types
+    found: list[Any] = connection.execute(query, {"scope": scope, "kind": kind}).fetchall()  # Any: the engine's own
     return [_record(connection, row, states.get(row[0], state_rows.BORN), path) for row in found]
 
 
-def get(connection: apsw.Connection, scope: int, seq: int, path: Path) -> Record:
+def get(connection: Connection, scope: int, seq: int, path: str | Path) -> Record:
     """One record with its state. Raises DamagedFile where a checksum fails."""
     query = f"SELECT {COLUMNS} FROM record WHERE scope = ? AND seq = ?"
-    row: Any = connection.execute(query, (scope, seq)).fetchone()  # Any: SQLite's own types
+    row: Any = connection.execute(query, (scope, seq)).fetchone()  # Any: the engine's own
     return _record(connection, row, state_rows.read(connection, scope, "record", seq, path), path)
 
 
-def read_links(connection: apsw.Connection, scope: int | None, path: Path, kind: str | None = None) -> list[Link]:
+def read_links(connection: Connection, scope: int | None, path: str | Path, kind: str | None = None) -> list[Link]:
     """All links of a scope, or those of a kind, sorted. Raises DamagedFile where a checksum fails."""
     query = (
-        f"SELECT {_LINK_COLUMNS}, crc FROM link WHERE scope = :scope AND NOT retired"
+        f"SELECT {_LINK_COLUMNS}, crc FROM link WHERE scope = :scope AND retired = 0"
         " AND (:kind IS NULL OR kind = :kind) ORDER BY source, kind, target"
     )
     links = []
@@ -131,11 +130,16 @@ def read_links(connection: apsw.Connection, scope: int | None, path: Path, kind:
     return links
 
 
+_RENEW = f"UPDATE record SET {', '.join(f'{name} = ?' for name in COLUMNS.split(', ')[2:])} WHERE scope = ? AND seq = ?"
+_CITED = """
+SELECT turn, id FROM source JOIN turn ON turn.scope = source.scope AND turn.seq = source.turn
+WHERE source.scope = ? AND record = ?
+"""
 _LINK_COLUMNS = "seq, scope, source, kind, target, weight, retired"
 _ADD_LINK = f"INSERT INTO link ({_LINK_COLUMNS}, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
-def _seq_of(connection: apsw.Connection, scope: int, turn: str) -> int:
+def _seq_of(connection: Connection, scope: int, turn: str) -> int:
     seq: int | None = connection.execute("SELECT seq FROM turn WHERE scope = ? AND id = ?", (scope, turn)).get
     if seq is None:
         raise UnknownId(turn)
@@ -153,9 +157,8 @@ def _row(seq: int, scope: int, record: Record, now: float) -> tuple[object, ...]
     )
 
 
-def _record(connection: apsw.Connection, row: tuple[Any, ...], state: State, path: Path) -> Record:  # Any: SQLite's own
-    query = "SELECT turn, id FROM source JOIN turn ON turn.seq = source.turn WHERE source.scope = ? AND record = ?"
-    sources = sorted(connection.execute(query, (row[1], row[0])))
+def _record(connection: Connection, row: tuple[Any, ...], state: State, path: str | Path) -> Record:
+    sources = sorted(connection.execute(_CITED, (row[1], row[0])))
     if rows.checksum(*row[:-1], *(seq for seq, _ in sources)) != row[-1]:
         raise DamagedFile(path, f"record {row[2]!r} fails its checksum")
     return Record(

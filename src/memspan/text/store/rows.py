@@ -21,6 +21,10 @@ UnitRow = tuple[
 _NOTHING: Mapping[str, Json] = MappingProxyType({})
 
 
+class Half(bytes):
+    """A float16 vector, little endian, on its way into a row: to a database with vectors it is one, not a blob."""
+
+
 @dataclass(frozen=True, slots=True)
 class Derived:
     """What is computed from a turn when it is written.
@@ -46,6 +50,18 @@ def checksum(*columns: object) -> int:
     True
     """
     return crc32(repr(columns).encode())
+
+
+def upsert(table: str, columns: str, key: str) -> str:
+    """The statement that puts a row there, in the place of the one with its key.
+
+    >>> upsert("job", "id, at", "id")
+    'INSERT INTO job (id, at) VALUES (?,?) ON CONFLICT (id) DO UPDATE SET at = excluded.at'
+    """
+    names = columns.split(", ")
+    taken = ", ".join(f"{name} = excluded.{name}" for name in names if name not in key.split(", "))
+    places = ",".join("?" * len(names))
+    return f"INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT ({key}) DO UPDATE SET {taken}"
 
 
 def dump(meta: Mapping[str, Json]) -> str | None:

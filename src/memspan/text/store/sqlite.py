@@ -1,54 +1,29 @@
-"""The store on one SQLite file: an append-only log of turns, what is derived from it, and one transaction per change.
-
-Many processes may read and write one file; one writes at a time. Every method takes the scope it works in.
-"""
+"""The store on one SQLite file. Many processes may read and write one file; one writes at a time."""
 
 import os
-import secrets
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from hashlib import blake2b
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
 
 import apsw
 
-from memspan.core.changes import Change, Patch, State
-from memspan.core.errors import ClosedStore, DamagedFile, StoreError, UnknownId
-from memspan.core.protocols import Embedder
-from memspan.core.records import Link, Record, Turn
-from memspan.text.store import patching, record_rows, rows, schema, state_rows, tombstones, turn_rows
-from memspan.text.store.change_rows import Operation
-from memspan.text.store.connection import Durability, connect, translated
-from memspan.text.store.rows import Derived, TurnRow, UnitRow
+from memspan.core.errors import ClosedStore, StoreBusy, StoreError
+from memspan.text.store import rows, schema, wash
+from memspan.text.store.connection import BUSY_S, Durability, File, connect, translated
+from memspan.text.store.sql import Connection
+from memspan.text.store.store import Store
 
-Item = TypeVar("Item")
 CHECKPOINT_BYTES = 4_000_000
 CLOSE_WAIT_MS = 200
-_BATCH = 1000
-_LAST_SEQ = 2**63 - 1
 
 
 class StrangerWarning(UserWarning):
     """Another SQLite library or process removed our write-ahead log; nothing was lost, the file was reopened."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Rows of one scope. vectors: rows by embedder key"""
-
-    turns: int
-    sessions: int
-    first_at: float | None
-    last_at: float | None
-    records: int
-    vectors: dict[int, int]
-
-
-class SqliteStore:
+class SqliteStore(Store):
     """One open memory file.
 
     path: made where it does not exist;  durability: "power" syncs each commit to the medium, "process" leaves that
@@ -56,6 +31,10 @@ class SqliteStore:
     key: of an encrypted file
     Raises NotAMemory, NewerFormat, DamagedFile, WrongKey, MissingExtra, ReadOnlyStore, StoreBusy or StoreError.
     """
+
+    path: Path
+    broken = (apsw.CorruptError, UnicodeDecodeError)
+    not_covered = "exports, branches, damaged copies of before, backups, other scopes, blocks the medium has remapped"
 
     def __init__(
         self, path: Path, *, durability: Durability = "power", read_only: bool = False, key: str | bytes | None = None
@@ -66,12 +45,10 @@ class SqliteStore:
         self._lock = threading.RLock()
         self._scopes: dict[str, int] = {}
         self._wal_pages = 0
-        self._secret: bytes | None = None
-        self.fold_error = ""
         self._open()
 
     def _open(self) -> None:
-        self._connection: apsw.Connection | None = connect(
+        self._connection: File | None = connect(
             self.path, read_only=self.read_only, durability=self.durability, key=self.key
         )
         self._connection.set_wal_hook(self._grown)
@@ -97,7 +74,7 @@ class SqliteStore:
                     connection.close()
 
     @contextmanager
-    def connection(self) -> Iterator[apsw.Connection]:
+    def connection(self, scope: str = "") -> Iterator[File]:
         """The connection, for one thread at a time; errors leave as ours."""
         if os.getpid() != self._pid:
             raise ClosedStore(self.path, "was opened before this process was forked; open it anew in the child")
@@ -107,7 +84,7 @@ class SqliteStore:
             yield self._connection
 
     @contextmanager
-    def transaction(self) -> Iterator[apsw.Connection]:
+    def transaction(self, scope: str = "") -> Iterator[File]:
         """One transaction, on the medium when it ends (durability "power")."""
         with self.connection() as connection:
             self._still_ours()
@@ -122,7 +99,7 @@ class SqliteStore:
             self._guard(connection)
 
     @contextmanager
-    def snapshot(self) -> Iterator[apsw.Connection]:
+    def snapshot(self, scope: str = "") -> Iterator[File]:
         """One consistent view for several reads."""
         with self.connection() as connection:
             if connection.in_transaction:
@@ -169,116 +146,85 @@ class SqliteStore:
         except apsw.Error as why:
             self.fold_error = str(why)
 
-    # -- writing
-
-    def apply(
-        self,
-        scope: str,
-        changes: Sequence[Change],
-        derived: Sequence[Derived | None],
-        embedders: Sequence[int],
-        now: float,
-        *,
-        verb: str,
-        again: bool = False,
-    ) -> turn_rows.Applied:
-        """Put all changes on disk in one transaction, one operation of the log, or none.
-
-        derived: one per change, None but for turns;  embedders: keys, one per vector of a Derived
-        verb: the call this is;  again: learn what was forgotten here once more
-        Raises DuplicateId where an id is taken by a turn with other content, UnknownId where a source is not there.
+    @contextmanager
+    def erasing(self, scope: str) -> Iterator[File]:
+        """A transaction without SQLite's check of references, which reads all units, vectors and sources for every
+        turn that goes.
         """
-        turns = [change.item for change in changes if isinstance(change.item, Turn)]
-        parts = [part for change, part in zip(changes, derived, strict=True) if isinstance(change.item, Turn)]
-        secret = self.secret()
-        with self.transaction() as connection:
-            key = self.make_scope_key(connection, scope)
-            operation = Operation(connection, key, verb, now)
-            hasher = tombstones.Hasher(secret, key)
-            if again:
-                both = [digest(turn) for turn in turns for digest in (hasher.wide, hasher.near)]
-                tombstones.lift(connection, key, both)
-            buried = None if again else tombstones.buried(connection, key, hasher)
-            applied = turn_rows.add(connection, key, turns, parts, embedders, buried)
-            if applied.added:
-                operation.row("add", "turn", applied.added[0][0], applied.added[-1][0])
-            patching.revive(connection, key, applied.known, operation, self.path)
-            record_rows.add(connection, key, _of(Record, changes, "add"), operation)
-            record_rows.renew(connection, key, _of(Record, changes, "renew"), operation, self.path)
-            record_rows.add_links(connection, key, _of(Link, changes), operation)
-            patching.patch(connection, key, _of(Patch, changes), operation, self.path, applied.refused)
-        self._scopes[scope] = key
-        return applied
-
-    def put_derived(
-        self, scope: str, entries: Sequence[tuple[int, Derived]], embedders: Sequence[int], *, units: bool
-    ) -> None:
-        """Write derived rows of turns that are there already. units: also words and marks, not only vectors"""
-        with self.transaction() as connection:
-            key = self._scope_key(connection, scope, make=False)
-            if key is None:
-                return
-            if units:
-                connection.executemany(turn_rows.UNIT, (rows.unit_row(key, seq, part) for seq, part in entries))
-            connection.executemany(turn_rows.VECTOR, turn_rows.vector_rows(key, entries, embedders))
-
-    def embedder_key(self, embedder: Embedder, *, make: bool) -> int | None:
-        """The number this file gives an embedder, by its fingerprint; None where it has none and may not be made."""
-        find = "SELECT key FROM embedder WHERE fingerprint = ?"
         with self.connection() as connection:
-            found: int | None = connection.execute(find, (embedder.fingerprint,)).get
-        if found is not None or not make:
-            return found
-        columns = (embedder.fingerprint, embedder.name, embedder.dim)
-        with self.transaction() as connection:
-            connection.execute(
-                "INSERT INTO embedder (fingerprint, name, dim, crc) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (*columns, rows.checksum(*columns)),
-            )
-            made: int = connection.execute(find, (embedder.fingerprint,)).get
-        return made
+            connection.execute("PRAGMA foreign_keys=OFF")
+            try:
+                with self.transaction() as connection:
+                    yield connection
+            finally:
+                with suppress(ClosedStore), self.connection() as connection:
+                    connection.execute("PRAGMA foreign_keys=ON")
 
-    def drop_vectors(self, scope: str, keep: Sequence[int]) -> int:
-        """Remove the vectors of other embedders than `keep`; how many went."""
-        marks = turn_rows.marks(keep)
-        with self.transaction() as connection:
-            key = self._scope_key(connection, scope, make=False)
-            connection.execute(f"DELETE FROM vector WHERE scope = ? AND embedder NOT IN ({marks})", (key, *keep))
-            return connection.changes()
-
-    def set_setting(self, name: str, value: str) -> None:
-        with self.transaction() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO setting (key, value, crc) VALUES (?, ?, ?)",
-                (name, value, rows.checksum(name, value)),
-            )
-
-    def _first_setting(self, name: str, value: str) -> str:
-        """Write a setting unless it is there already; what the file has then."""
-        with self.transaction() as connection:
-            columns = (name, value, rows.checksum(name, value))
-            connection.execute("INSERT INTO setting (key, value, crc) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", columns)
-            found: str = connection.execute("SELECT value FROM setting WHERE key = ?", (name,)).get
-        return found
-
-    # -- reading
-
-    def secret(self) -> bytes:
-        """Random bytes of this file, the same at every opening; a read-only empty file gives fresh ones."""
-        if self._secret is None:
-            if (found := self.setting("secret")) is None:
-                found = secrets.token_hex(16)
-                if not self.read_only:
-                    found = self._first_setting("secret", found)
-            self._secret = blake2b(found.encode(), digest_size=16).digest()
-        return self._secret
-
-    def setting(self, name: str) -> str | None:
+    def make_real(self, scope: str, jobs: Sequence[tuple[int, str]], wait_ms: int) -> bool:
+        """Fold, truncate and sync the log and wash the file, so that nothing forgotten is left."""
         with self.connection() as connection:
-            value: str | None = connection.execute("SELECT value FROM setting WHERE key = ?", (name,)).get
-            return value
+            connection.set_busy_timeout(wait_ms)
+            try:
+                return self._wash(connection, jobs)
+            except (apsw.BusyError, apsw.LockedError, StoreBusy):
+                return False
+            finally:
+                connection.set_busy_timeout(int(BUSY_S * 1000))
 
-    def _scope_key(self, connection: apsw.Connection, scope: str, *, make: bool) -> int | None:
+    def _wash(self, connection: File, jobs: Sequence[tuple[int, str]]) -> bool:
+        """Raises a busy error of SQLite or ours while another connection is in the way."""
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        washable = wash.washable(connection.filename)
+        if not washable:
+            wash.rewrite(connection)
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        connection.execute("PRAGMA shrink_memory")  # no page image from before the washing may be written back after it
+        log = Path(self._wal)
+        with self.transaction() as connection:
+            if log.exists() and log.stat().st_size:  # somebody wrote since
+                return False
+            if washable:
+                wash.wash(connection.filename)
+            _sync(log)
+            connection.executemany("DELETE FROM job WHERE scope = ? AND id = ?", jobs)
+        return True
+
+    def version(self, scope: str) -> int:
+        """Changes whenever another connection has changed the file, in whichever scope."""
+        with self.connection() as connection:
+            return int(connection.pragma("data_version"))
+
+    def scopes(self) -> list[str]:
+        """All scopes of the file, for maintenance; a memory shows only its own."""
+        with self.connection() as connection:
+            return [row[0] for row in connection.execute("SELECT path FROM scope ORDER BY key")]
+
+    def problems(self, connection: Connection) -> Iterator[tuple[str, str, str]]:
+        """What could not be folded, what SQLite's own check says, and a lost counter."""
+        if self.fold_error:
+            yield "file", "", f"the log could not be folded into the file: {self.fold_error}"
+        try:
+            for (message,) in connection.execute("PRAGMA integrity_check(100)"):
+                if message != "ok":
+                    yield "file", "", str(message)
+        except apsw.CorruptError as why:
+            yield "file", "", str(why)
+        try:
+            counters = {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_sequence")}
+            if "turn" not in counters and connection.execute("SELECT EXISTS (SELECT 1 FROM turn)").get:
+                yield "sqlite_sequence", "turn", "the counter of turns is lost"
+        except self.broken as why:
+            yield "sqlite_sequence", "", f"cannot be read ({why})"
+
+    def parts(self, scope: str) -> Sequence[str]:
+        """The whole file at once, whichever the scope."""
+        return ("",)
+
+    def size(self) -> int:
+        """What the file and its log take on disk [bytes]."""
+        return sum(os.stat(path).st_size for path in (self.path, self._wal) if _inode(path) is not None)
+
+    def _scope_key(self, connection: Connection, scope: str, *, make: bool) -> int | None:
         if scope in self._scopes:
             return self._scopes[scope]
         if make:
@@ -289,204 +235,6 @@ class SqliteStore:
             self._scopes[scope] = key
         return key
 
-    def make_scope_key(self, connection: apsw.Connection, scope: str) -> int:
-        """The number this file gives a scope, given now where it has none; the caller holds the transaction."""
-        key = self._scope_key(connection, scope, make=True)
-        assert key is not None
-        return key
-
-    def scope_key(self, scope: str) -> int | None:
-        """The number this file gives a scope; None where nothing was ever written in it."""
-        with self.connection() as connection:
-            return self._scope_key(connection, scope, make=False)
-
-    def version(self) -> int:
-        """Changes whenever another connection has changed the file."""
-        with self.connection() as connection:
-            return int(connection.pragma("data_version"))
-
-    def known(self, scope: str, ids: Sequence[str]) -> set[str]:
-        """Those of the ids that are in this scope already."""
-        with self.connection() as connection:
-            key = self._scope_key(connection, scope, make=False)
-            if key is None:
-                return set()
-            return {
-                row[0]
-                for some in turn_rows.batches(ids)
-                for row in connection.execute(_KNOWN.format(turn_rows.marks(some)), (key, *some))
-            }
-
-    def get(self, scope: str, wanted: str) -> Turn:
-        """Raises UnknownId where the scope has no such turn, DamagedFile where its checksum fails."""
-        with self.connection() as connection:
-            key = self._scope_key(connection, scope, make=False)
-            query = f"SELECT {rows.TURN_COLUMNS} FROM turn WHERE scope = ? AND id = ?"
-            row: Any = connection.execute(query, (key, wanted)).fetchone()
-            if row is None:
-                raise UnknownId(wanted)
-            return self._verified(row, scope)
-
-    def item(self, scope: str, wanted: str) -> tuple[Turn | Record, State]:
-        """The turn or record with that id, and its state. Raises UnknownId, or DamagedFile where a checksum fails."""
-        with self.snapshot() as connection:
-            key = self._scope_key(connection, scope, make=False)
-            kind, seq = state_rows.find(connection, key, wanted)
-            assert key is not None
-            state = state_rows.read(connection, key, kind, seq, self.path)
-            if kind == "record":
-                return record_rows.get(connection, key, seq, self.path), state
-            return self.get(scope, wanted), state
-
-    def fetch(self, scope: str, seqs: Sequence[int]) -> dict[int, Turn]:
-        """Turns by seq, each verified against its checksum; a broken one is left out and reported as a warning."""
-        with self.connection() as connection:
-            key = self._scope_key(connection, scope, make=False)
-            found: dict[int, Turn] = {}
-            for some in turn_rows.batches(seqs):
-                query = f"SELECT {rows.TURN_COLUMNS} FROM turn WHERE seq IN ({turn_rows.marks(some)})"
-                for row in connection.execute(query, tuple(some)):
-                    if row[1] == key and rows.intact(row):
-                        found[row[0]] = rows.turn_of(row, scope)
-                    else:
-                        warnings.warn(str(DamagedFile(self.path, f"turn {row[0]} fails its checksum")), stacklevel=4)
-            return found
-
-    def turns(
-        self, scope: str, session: str | None = None, *, after: str = "", newest: bool = False, batch: int = _BATCH
-    ) -> Iterator[Turn]:
-        """All turns in the order they were written, or backwards; each verified.
-
-        after: the id of a turn, to begin behind it. Raises UnknownId where the scope has no such turn.
-        """
-        start = self._seq_of(scope, after) if after else _LAST_SEQ if newest else 0
-        while found := self._turns_after(scope, session, start, newest=newest, most=batch):
-            for row in found:
-                yield self._verified(row, scope)
-            start = found[-1][0]
-
-    def _seq_of(self, scope: str, wanted: str) -> int:
-        with self.connection() as connection:
-            key = self._scope_key(connection, scope, make=False)
-            found: int | None = connection.execute("SELECT seq FROM turn WHERE scope = ? AND id = ?", (key, wanted)).get
-            if found is None:
-                raise UnknownId(wanted)
-            return found
-
-    def _turns_after(
-        self, scope: str, session: str | None, after: int, *, newest: bool = False, most: int = _BATCH
-    ) -> list[Any]:  # Any: SQLite's own types
-        side, order = ("<", "DESC") if newest else (">", "ASC")
-        with self.connection() as connection:
-            key = self._scope_key(connection, scope, make=False)
-            query = (
-                f"SELECT {rows.TURN_COLUMNS} FROM turn WHERE scope = :scope AND seq {side} :after"
-                f" AND (:session IS NULL OR session = :session) ORDER BY seq {order} LIMIT :most"
-            )
-            asked = {"scope": key, "after": after, "session": session, "most": most}
-            return connection.execute(query, asked).fetchall()
-
-    def records(self, scope: str, kind: str | None = None) -> list[Record]:
-        """All records of a scope, or those of a kind, oldest first. Raises DamagedFile where a checksum fails."""
-        with self.snapshot() as connection:
-            return record_rows.read(connection, self._scope_key(connection, scope, make=False), self.path, kind)
-
-    def links(self, scope: str, kind: str | None = None) -> list[Link]:
-        """All links of a scope, or those of a kind, sorted. Raises DamagedFile where a checksum fails."""
-        with self.snapshot() as connection:
-            key = self._scope_key(connection, scope, make=False)
-            return record_rows.read_links(connection, key, self.path, kind)
-
-    def scan(self, scope: str, after: int) -> Iterator[UnitRow]:
-        """What the index needs of each turn with seq > after; the caller holds a snapshot."""
-        with self.connection() as connection:
-            key = self._scope_key(connection, scope, make=False)
-            yield from connection.execute(_SCAN, (key, after))
-
-    def halves(self, scope: str, embedder: int, first: int, last: int) -> list[tuple[int, bytes]]:
-        """(seq, float16 vector) of each turn from seq `first` to `last` that has one, ascending."""
-        with self.connection() as connection:
-            key = self._scope_key(connection, scope, make=False)
-            query = "SELECT turn, half FROM vector WHERE scope = ? AND embedder = ? AND turn BETWEEN ? AND ?"
-            found: list[Any] = connection.execute(query, (key, embedder, first, last)).fetchall()  # Any: SQLite's own
-            return found
-
-    def halves_of(self, scope: str, embedder: int, seqs: Sequence[int]) -> list[tuple[int, bytes]]:
-        """(seq, float16 vector) of those of the turns that have one."""
-        with self.connection() as connection:
-            key = self._scope_key(connection, scope, make=False)
-            query = "SELECT turn, half FROM vector WHERE scope = ? AND embedder = ? AND turn IN ({})"
-            found: list[Any] = []
-            for some in turn_rows.batches(seqs):
-                found += connection.execute(query.format(turn_rows.marks(some)), (key, embedder, *some)).fetchall()
-            return found
-
-    def without_vector(self, scope: str, embedder: int, most: int) -> list[tuple[int, Turn]]:
-        """Up to `most` turns that this embedder has not seen, oldest first."""
-        with self.connection() as connection:
-            key = self._scope_key(connection, scope, make=False)
-            found: list[Any] = connection.execute(_WITHOUT, (key, key, embedder, most)).fetchall()
-        return [(row[0], self._verified(row, scope)) for row in found]
-
-    def scopes(self) -> list[str]:
-        """All scopes of the file, for maintenance; a memory shows only its own."""
-        with self.connection() as connection:
-            return [row[0] for row in connection.execute("SELECT path FROM scope ORDER BY key")]
-
-    def any_without(self, scope: str, embedder: int) -> bool:
-        """True where the scope has turns and not one has a vector of this embedder."""
-        with self.connection() as connection:
-            key = self._scope_key(connection, scope, make=False)
-            query = (
-                "SELECT EXISTS (SELECT 1 FROM turn WHERE scope = :scope) AND NOT EXISTS"
-                " (SELECT 1 FROM vector WHERE scope = :scope AND embedder = :embedder)"
-            )
-            return bool(connection.execute(query, {"scope": key, "embedder": embedder}).get)
-
-    def numbered(self, scope: str, after: int) -> list[tuple[int, Turn]]:
-        """(seq, turn) of up to 1,000 turns past a seq, each verified."""
-        return [(row[0], self._verified(row, scope)) for row in self._turns_after(scope, None, after)]
-
-    def bytes(self) -> int:
-        """What the file and its log take on disk [bytes]."""
-        return sum(os.stat(path).st_size for path in (self.path, self._wal) if _inode(path) is not None)
-
-    def counts(self, scope: str) -> Counts:
-        """How much there is; counted from the tables."""
-        with self.snapshot() as connection:
-            key = self._scope_key(connection, scope, make=False)
-            turns: Any = connection.execute(_COUNTS, (key,)).fetchone()
-            records: int = connection.execute("SELECT count(*) FROM record WHERE scope = ?", (key,)).get
-            vectors: Any = connection.execute(
-                "SELECT embedder, count(*) FROM vector WHERE scope = ? GROUP BY 1", (key,)
-            ).fetchall()
-            return Counts(turns[0], turns[1], turns[2], turns[3], records, dict(vectors))
-
-    def sessions(self, scope: str) -> list[str]:
-        """Session names in the order they began."""
-        with self.connection() as connection:
-            key = self._scope_key(connection, scope, make=False)
-            query = "SELECT session FROM turn WHERE scope = ? GROUP BY session ORDER BY min(seq)"
-            return [row[0] for row in connection.execute(query, (key,))]
-
-    def _verified(self, row: TurnRow, scope: str) -> Turn:
-        if not rows.intact(row):
-            raise DamagedFile(self.path, f"turn {row[2]!r} fails its checksum")
-        return rows.turn_of(row, scope)
-
-
-_SCAN = """
-SELECT turn.seq, session, speaker, role, at, bag, head, marks, chars, seen_at, slot, value FROM turn
-LEFT JOIN unit ON unit.scope = turn.scope AND unit.turn = turn.seq
-WHERE turn.scope = ? AND seq > ? ORDER BY seq
-"""
-_WITHOUT = f"""
-SELECT {rows.TURN_COLUMNS} FROM turn WHERE scope = ?
-AND seq NOT IN (SELECT turn FROM vector WHERE scope = ? AND embedder = ?) ORDER BY seq LIMIT ?
-"""
-_COUNTS = "SELECT count(*), count(DISTINCT session), min(at), max(at) FROM turn WHERE scope = ?"
-_KNOWN = "SELECT id FROM turn WHERE scope = ? AND id IN ({})"
-
 
 def _inode(path: str | Path) -> int | None:
     try:
@@ -495,5 +243,12 @@ def _inode(path: str | Path) -> int | None:
         return None
 
 
-def _of(kind: type[Item], changes: Sequence[Change], op: str | None = None) -> list[Item]:
-    return [change.item for change in changes if isinstance(change.item, kind) and op in (None, change.op)]
+def _sync(path: Path) -> None:
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

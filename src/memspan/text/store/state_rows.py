@@ -5,11 +5,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import apsw
-
 from memspan.core.changes import NEVER, Patch, State
 from memspan.core.errors import DamagedFile, UnknownId
 from memspan.text.store import rows
+from memspan.text.store.sql import Connection
 
 Kind = Literal["turn", "record"]
 KINDS: tuple[Kind, Kind] = ("turn", "record")
@@ -18,10 +17,11 @@ BORN = State()
 _COLUMNS = (
     "scope, kind, item, status, valid_to, retired_at, heir, pinned, held, expire_at, uses, used_at, crc"  # as in State
 )
+_WRITE = rows.upsert("state", _COLUMNS, "scope, kind, item")
 _FIND = {kind: f"SELECT seq FROM {kind} WHERE scope = ? AND id = ?" for kind in KINDS}
 
 
-def find(connection: apsw.Connection, scope: int | None, wanted: str) -> tuple[Kind, int]:
+def find(connection: Connection, scope: int | None, wanted: str) -> tuple[Kind, int]:
     """Kind and seq of the turn or record with that id. Raises UnknownId."""
     for kind in KINDS:
         seq: int | None = connection.execute(_FIND[kind], (scope, wanted)).get
@@ -30,21 +30,21 @@ def find(connection: apsw.Connection, scope: int | None, wanted: str) -> tuple[K
     raise UnknownId(wanted)
 
 
-def read(connection: apsw.Connection, scope: int, kind: Kind, item: int, path: Path) -> State:
+def read(connection: Connection, scope: int, kind: Kind, item: int, path: str | Path) -> State:
     """The state of one item. Raises DamagedFile where its checksum fails."""
     query = f"SELECT {_COLUMNS} FROM state WHERE scope = ? AND kind = ? AND item = ?"
-    row: Any = connection.execute(query, (scope, KINDS.index(kind), item)).fetchone()  # Any: SQLite's own types
+    row: Any = connection.execute(query, (scope, KINDS.index(kind), item)).fetchone()  # Any: the engine's own types
     return BORN if row is None else _state(row, path)
 
 
-def every(connection: apsw.Connection, scope: int | None, kind: Kind, path: Path) -> Iterator[tuple[int, State]]:
+def every(connection: Connection, scope: int | None, kind: Kind, path: str | Path) -> Iterator[tuple[int, State]]:
     """(seq, state) of all items of a kind that have one. Raises DamagedFile where a checksum fails."""
     query = f"SELECT {_COLUMNS} FROM state WHERE scope = ? AND kind = ? ORDER BY item"
     for row in connection.execute(query, (scope, KINDS.index(kind))):
         yield row[2], _state(row, path)
 
 
-def write(connection: apsw.Connection, scope: int, kind: Kind, item: int, state: State) -> None:
+def write(connection: Connection, scope: int, kind: Kind, item: int, state: State) -> None:
     """Put the state of an item there; the state it was born with needs no row."""
     key = (scope, KINDS.index(kind), item)
     if state == BORN:
@@ -54,9 +54,7 @@ def write(connection: apsw.Connection, scope: int, kind: Kind, item: int, state:
         *(*key, state.status, state.valid_to, state.retired_at, state.heir or None, int(state.pinned)),
         *(int(state.held), state.expire_at, state.uses, state.used_at),
     )
-    connection.execute(
-        f"INSERT OR REPLACE INTO state ({_COLUMNS}) VALUES ({','.join('?' * 13)})", (*columns, rows.checksum(*columns))
-    )
+    connection.execute(_WRITE, (*columns, rows.checksum(*columns)))
 
 
 def patched(state: State, patch: Patch, now: float) -> State:
@@ -89,7 +87,7 @@ def of_fields(fields: dict[str, Any]) -> State:
     return replace(BORN, **fields)
 
 
-def _state(row: tuple[Any, ...], path: Path) -> State:
+def _state(row: tuple[Any, ...], path: str | Path) -> State:
     if not rows.intact(row):
         raise DamagedFile(path, f"the state of {KINDS[row[1] & 1]} {row[2]} fails its checksum")
     return State(

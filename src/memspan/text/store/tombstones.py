@@ -14,10 +14,9 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
-import apsw
-
 from memspan.core.records import Turn
 from memspan.text.store import turn_rows
+from memspan.text.store.sql import Connection
 
 MIN_CHARS = 20
 _OTHER = re.compile(r"[\W_]+")
@@ -67,7 +66,7 @@ def is_telling(text: str) -> bool:
     return len(normalised(text)) >= MIN_CHARS or _DIGIT.search(text) is not None
 
 
-def buried(connection: apsw.Connection, scope: int, hasher: Hasher) -> Callable[[Turn], bool] | None:
+def buried(connection: Connection, scope: int, hasher: Hasher) -> Callable[[Turn], bool] | None:
     """Tells whether a turn's words were forgotten in this scope; None where nothing ever was."""
     if not connection.execute("SELECT EXISTS (SELECT 1 FROM tombstone WHERE scope = ?)", (scope,)).get:
         return None
@@ -79,17 +78,17 @@ def buried(connection: apsw.Connection, scope: int, hasher: Hasher) -> Callable[
     return is_buried
 
 
-def put(connection: apsw.Connection, scope: int, digests: Iterable[bytes], at: float) -> int:
+def put(connection: Connection, scope: int, digests: Iterable[bytes], at: float) -> int:
     """Write tombstones; how many are new."""
     before = connection.total_changes()
     connection.executemany(
-        "INSERT OR IGNORE INTO tombstone (scope, digest, at) VALUES (?, ?, ?)",
+        "INSERT INTO tombstone (scope, digest, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         ((scope, digest, at) for digest in digests),
     )
     return connection.total_changes() - before
 
 
-def lift(connection: apsw.Connection, scope: int, digests: Iterable[bytes]) -> None:
+def lift(connection: Connection, scope: int, digests: Iterable[bytes]) -> None:
     """Take tombstones away: the user wants these words learned again."""
     for some in turn_rows.batches(list(digests)):
         connection.execute(

@@ -4,23 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-import apsw
-
 from memspan.core.errors import DuplicateId
 from memspan.core.records import Turn
 from memspan.text.store import rows
 from memspan.text.store.rows import Derived
+from memspan.text.store.sql import Connection
 
 Item = TypeVar("Item")
-VECTOR = "INSERT OR REPLACE INTO vector (scope, embedder, turn, half, crc) VALUES (?, ?, ?, ?, ?)"
-# of the counter and the rows: a damaged counter must not give a number twice
-_HIGHEST = """
-SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'turn'), 0), coalesce((SELECT max(seq) FROM turn), 0))
-"""
-UNIT = (
-    "INSERT OR REPLACE INTO unit (scope, turn, bag, head, marks, chars, slot, value, crc)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
+VECTOR = rows.upsert("vector", "scope, embedder, turn, half, crc", "scope, embedder, turn")
+UNIT = rows.upsert("unit", "scope, turn, bag, head, marks, chars, slot, value, crc", "scope, turn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +45,11 @@ def vector_rows(
     """Rows of the vectors of turns."""
     for seq, part in entries:
         for embedder, half in zip(embedders, part.halves, strict=True):
-            yield scope, embedder, seq, half, rows.vector_crc(scope, embedder, seq, half)
+            yield scope, embedder, seq, rows.Half(half), rows.vector_crc(scope, embedder, seq, half)
 
 
 def add(
-    connection: apsw.Connection,
+    connection: Connection,
     scope: int,
     turns: Sequence[Turn],
     parts: Sequence[Derived | None],
@@ -70,7 +62,7 @@ def add(
     """
     seqs = _present(connection, scope, turns)
     known = tuple(seqs.values())
-    following = 1 + connection.execute(_HIGHEST).get
+    following = 1 + connection.last_seq("turn", scope)
     fresh: list[tuple[int, Turn, Derived]] = []
     refused: list[str] = []
     for turn, part in zip(turns, parts, strict=True):
@@ -82,6 +74,7 @@ def add(
         assert part is not None
         seqs[turn.id] = following + len(fresh)
         fresh.append((seqs[turn.id], turn, part))
+    connection.took("turn", scope, following + len(fresh) - 1)
     connection.executemany(
         f"INSERT INTO turn ({rows.TURN_COLUMNS}) VALUES ({marks(range(11))})",
         (rows.turn_row(seq, scope, turn) for seq, turn, _ in fresh),
@@ -91,7 +84,7 @@ def add(
     return Applied(tuple((seq, turn.id) for seq, turn, _ in fresh), known, tuple(refused))
 
 
-def _present(connection: apsw.Connection, scope: int, turns: Sequence[Turn]) -> dict[str, int]:
+def _present(connection: Connection, scope: int, turns: Sequence[Turn]) -> dict[str, int]:
     """Seqs of the turns that are there already. Raises DuplicateId where one has other content."""
     wanted: dict[str, Turn] = {}
     for turn in turns:

@@ -7,24 +7,23 @@ since is not touched.
 from collections.abc import Iterator
 from dataclasses import replace
 
-import apsw
-
 from memspan.core.changes import Undone
 from memspan.core.errors import CannotUndo
 from memspan.text.store import change_rows, record_rows, state_rows
 from memspan.text.store.change_rows import Operation, Row
-from memspan.text.store.sqlite import SqliteStore
+from memspan.text.store.sql import Connection
 from memspan.text.store.state_rows import Kind
+from memspan.text.store.store import Store
 
 SKIPPED = frozenset(("undo", "reflect", "used"))  # verbs a plain undo() steps over
 
 
-def undo(store: SqliteStore, scope: str, operation: int | None, now: float) -> Undone:
+def undo(store: Store, scope: str, operation: int | None, now: float) -> Undone:
     """Take one operation back. operation: its number; None = the last one that was not taken back yet.
 
     Raises CannotUndo, then nothing was changed.
     """
-    with store.transaction() as connection:
+    with store.transaction(scope) as connection:
         key = store.make_scope_key(connection, scope)
         wanted = _last(store, connection, key) if operation is None else operation
         found = change_rows.of_operation(connection, key, wanted, store.path)
@@ -35,7 +34,7 @@ def undo(store: SqliteStore, scope: str, operation: int | None, now: float) -> U
         return Undone(operation=wanted, verb=found[0].verb, items=items, by=undoing.number)
 
 
-def _last(store: SqliteStore, connection: apsw.Connection, scope: int) -> int:
+def _last(store: Store, connection: Connection, scope: int) -> int:
     taken_back: set[int] = set()
     for row in change_rows.latest(connection, scope, store.path):
         if row.op == "undo" and row.operation not in taken_back:
@@ -45,7 +44,7 @@ def _last(store: SqliteStore, connection: apsw.Connection, scope: int) -> int:
     raise CannotUndo(0, "there is nothing left to take back")
 
 
-def _refuse(connection: apsw.Connection, scope: int, wanted: int, found: list[Row]) -> None:
+def _refuse(connection: Connection, scope: int, wanted: int, found: list[Row]) -> None:
     if not found:
         raise CannotUndo(wanted, "there is no such operation in this scope; changes() lists them")
     if any(row.op == "erase" for row in found):
@@ -61,7 +60,7 @@ def _refuse(connection: apsw.Connection, scope: int, wanted: int, found: list[Ro
         raise CannotUndo(wanted, f"it was taken back already, by operation {by}; undo that to have it again")
 
 
-def _take_back(store: SqliteStore, connection: apsw.Connection, scope: int, row: Row, undoing: Operation) -> int:
+def _take_back(store: Store, connection: Connection, scope: int, row: Row, undoing: Operation) -> int:
     """How many items one row of the operation concerned."""
     if row.op == "set" and row.kind == "link" and row.body is not None:
         weight, retired = row.body["before"]
@@ -76,7 +75,7 @@ def _take_back(store: SqliteStore, connection: apsw.Connection, scope: int, row:
     return 0
 
 
-def _set_back(store: SqliteStore, connection: apsw.Connection, scope: int, row: Row, undoing: Operation) -> int:
+def _set_back(store: Store, connection: Connection, scope: int, row: Row, undoing: Operation) -> int:
     if row.body is None:
         raise CannotUndo(row.operation, "something it changed was forgotten since, and forgotten is gone")
     kind: Kind = "turn" if row.kind == "turn" else "record"
@@ -88,7 +87,7 @@ def _set_back(store: SqliteStore, connection: apsw.Connection, scope: int, row: 
     return 1
 
 
-def _step_aside(store: SqliteStore, connection: apsw.Connection, scope: int, row: Row, undoing: Operation) -> int:
+def _step_aside(store: Store, connection: Connection, scope: int, row: Row, undoing: Operation) -> int:
     kind: Kind = "turn" if row.kind == "turn" else "record"
     there = list(_there(connection, scope, kind, row))
     for seq in there:
@@ -101,13 +100,13 @@ def _step_aside(store: SqliteStore, connection: apsw.Connection, scope: int, row
     return len(there)
 
 
-def _there(connection: apsw.Connection, scope: int, table: str, row: Row) -> Iterator[int]:
+def _there(connection: Connection, scope: int, table: str, row: Row) -> Iterator[int]:
     query = f"SELECT seq FROM {table} WHERE scope = ? AND seq BETWEEN ? AND ?"
-    found: list[tuple[int]] = connection.execute(query, (scope, row.first, row.last)).fetchall()  # type: ignore[assignment]
+    found: list[tuple[int]] = connection.execute(query, (scope, row.first, row.last)).fetchall()
     return (seq for (seq,) in found)
 
 
-def _end_link(connection: apsw.Connection, scope: int, seq: int, undoing: Operation) -> int:
+def _end_link(connection: Connection, scope: int, seq: int, undoing: Operation) -> int:
     weight: float = connection.execute("SELECT weight FROM link WHERE scope = ? AND seq = ?", (scope, seq)).get
     record_rows.set_link(connection, scope, seq, weight, retired=1, operation=undoing)
     return 1
