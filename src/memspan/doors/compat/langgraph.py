@@ -18,7 +18,7 @@ from typing import Any
 
 from memspan.core.changes import State
 from memspan.core.clock import Clock, now, seconds
-from memspan.core.errors import DuplicateId, MissingExtra, UsageError
+from memspan.core.errors import BadText, DuplicateId, MissingExtra, UsageError
 from memspan.core.records import Json, Turn
 from memspan.doors.compat._shelves import Shelves, is_newest, rewrite, stored
 from memspan.text.memory import Memory
@@ -238,7 +238,8 @@ class MemspanStore(BaseStore):
             rewrite(memory, turn.id, turn.text, turn.meta)
 
     def _turn(self, op: PutOp) -> Turn:
-        value = json.loads(json.dumps(dict(op.value))) if op.value is not None else {}
+        value, moment = _json(op.value), seconds(self._clock())
+        seconds(moment + (op.ttl or 0.0) * _MINUTE_S)  # an end that is no time says so before anything is written
         text = self._text(value, op.index).replace("\0", " ")
         held = {
             "namespace": list(op.namespace), "key": op.key, "value": value, "searched": bool(text.strip()),
@@ -246,7 +247,7 @@ class MemspanStore(BaseStore):
         }  # fmt: skip
         # said by a program, whoever it speaks of: no standing instruction, and nothing an assistant says back
         meta = {"trust": "agent", _META: held}
-        return Turn(text if text.strip() else _NO_TEXT, id=_id(op.key), at=seconds(self._clock()), meta=meta)
+        return Turn(text if text.strip() else _NO_TEXT, id=_id(op.key), at=moment, meta=meta)
 
     def _text(self, value: Mapping[str, Json], index: Sequence[str] | bool | None) -> str:
         """What is searched of a value."""
@@ -292,6 +293,15 @@ class MemspanStore(BaseStore):
             with self._shelves.of(held["namespace"]) as memory:
                 if found := stored(memory, _id(held["key"])):
                     self._refresh(memory, *found)
+
+
+def _json(value: Mapping[str, Any] | None) -> dict[str, Json]:
+    """The value as JSON gives it back. Raises BadText where it is none."""
+    try:
+        held: dict[str, Json] = json.loads(json.dumps(dict(value or {})))
+    except (TypeError, ValueError, RecursionError) as why:
+        raise BadText("value", f"cannot be written as JSON ({why})") from None
+    return held
 
 
 def _id(key: str) -> str:
