@@ -88,11 +88,11 @@ def hostile(path, scope):
 
 def large(path, turns, scope="large"):
     """Many turns over many days."""
-    words = "bread river lamp window garden train letter music winter harbour copper violin".split()
+    words = ("bread", "river", "lamp", "window", "garden", "train", "letter", "music", "winter", "harbour", "copper")
     with Memory(path, scope=scope, durability="process") as memory:
         memory.remember(
             Turn(
-                f"Note {n}: the {words[n % 12]} stands by the {words[n * 7 % 12]}, {words[n * 5 % 12]} and {n % 97}.",
+                f"Note {n}: the {words[n % 11]} stands by the {words[n * 7 % 11]}, {words[n * 5 % 11]} and {n % 97}.",
                 speaker=("Ann", "Ben")[n % 2],
                 session=f"day {n // 40}",
                 at=1.6e9 + 900.0 * n,

@@ -101,8 +101,7 @@ class Carried {
     if (what === "turns") return this.#turns(query);
     if (what === "records") return this.#records(query);
     if (what === "recall") return this.#recall(body);
-    if (what === "links")
-      return { links: query.about ? all.links.filter((one) => touches(one, query.about)) : all.links };
+    if (what === "links") return this.#links(query);
     if (what === "changes") return this.#changes(query);
     if (["sessions", "receipts", "due"].includes(what) && method === "GET") return { [what]: all[what] };
     if (what === "stats") return all.stats;
@@ -123,6 +122,17 @@ class Carried {
   #records({ kind, source, after, limit = 50 }) {
     const wanted = (one) => (!kind || one.kind === kind) && (!source || one.sources.includes(source));
     return page("records", this.#all.records.filter(wanted), after, limit);
+  }
+  #links({ about, kind = "", without = "" }) {
+    const named = (words) => words.split(",").filter(Boolean);
+    const [wanted, unwanted] = [named(kind), named(without)];
+    const links = this.#all.links.filter(
+      (one) =>
+        (!about || [one.source, one.target].includes(about)) &&
+        (!wanted.length || wanted.includes(one.kind)) &&
+        !unwanted.includes(one.kind),
+    );
+    return { links };
   }
   #history(id) {
     const family = new Set([id]);
@@ -162,7 +172,6 @@ class Carried {
     return { plain: true, question, confidence: null, standing: [], hits: scored.slice(0, limit).map(asHit) };
   }
 }
-const touches = (link, id) => link.source === id || link.target === id;
 const wordsOf = (text) =>
   clipped(String(text), 20_000)
     .toLowerCase()

@@ -116,17 +116,7 @@ const counted = (rows) =>
 
 function confirming(found, wanted, plan, past) {
   dialog("Erase for good?", (close) => {
-    const erase = acting(
-      "Erase for good",
-      async () => {
-        const receipt = await post("forget", { ...wanted, confirm: found.digest });
-        close();
-        plan.replaceChildren(h("section", { class: "plan done" }, h("h2", {}, "Forgotten"), receiptOf(receipt)));
-        say(`${amount(receipt.items, "item")} forgotten.`);
-        await receipts(past);
-      },
-      { class: "grave" },
-    );
+    const erase = acting("Erase for good", () => erasing(found, wanted, plan, past, close), { class: "grave" });
     return [
       h(
         "p",
@@ -143,6 +133,22 @@ function confirming(found, wanted, plan, past) {
       h("div", { class: "acts" }, erase, button("Keep it", close)),
     ];
   });
+}
+
+async function erasing(found, wanted, plan, past, close) {
+  let receipt;
+  try {
+    receipt = await post("forget", { ...wanted, confirm: found.digest });
+  } catch (why) {
+    if (why.status !== 409) throw why;
+    close();
+    put(plan, await planned(await post("forget", { ...wanted, dry_run: true }), wanted, plan, past));
+    return say("By now something else would go, so nothing was erased. Look again at what would go.", true);
+  }
+  close();
+  put(plan, h("section", { class: "plan done" }, h("h2", {}, "Forgotten"), receiptOf(receipt)));
+  say(`${amount(receipt.items, "item")} forgotten.`);
+  return receipts(past);
 }
 
 const STATUS = {

@@ -66,7 +66,11 @@ function scopeForm(large) {
       "div",
       { class: large ? "ask" : "ask small" },
       input,
-      h("button", { class: large ? "primary" : "", "aria-label": "Open this scope" }, large ? "Open" : "→"),
+      h(
+        "button",
+        { class: large ? "primary" : "", "aria-label": large ? null : "Open this scope" },
+        large ? "Open" : "→",
+      ),
     ),
   );
 }

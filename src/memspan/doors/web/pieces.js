@@ -134,8 +134,18 @@ function dialog(name, build) {
   box.showModal();
   return box;
 }
-const field = (label, input, hint) =>
-  h("label", { class: "field" }, h("span", {}, label), input, hint && h("small", {}, hint));
+let fields = 0;
+function field(label, input, hint) {
+  const id = `f${++fields}`;
+  fill(input, { id, "aria-describedby": hint && `${id}h` }, []);
+  return h(
+    "div",
+    { class: "field" },
+    h("label", { for: id }, label),
+    input,
+    hint && h("small", { id: `${id}h` }, hint),
+  );
+}
 const form = (submit, ...kids) =>
   h(
     "form",
