@@ -152,6 +152,9 @@ def test_every_public_function_and_class_has_a_docstring():
     assert set(bare) <= {f"text.store.rows.{name}" for name in PLAIN}
 
 
+MEM0 = {"doors.compat.mem0.add", "doors.compat.mem0.search"}  # their signatures are another library's
+
+
 def test_functions_take_few_arguments():
     """At most seven, self aside; past that a dataclass. Constructors of parts with settings are exempt, and recall.
 
@@ -163,7 +166,7 @@ def test_functions_take_few_arguments():
         for function in functions(tree)
         if function.name != "__init__" and len(_arguments(function)) > 7
     }
-    assert wide == {"text.memory.recall"}
+    assert wide - MEM0 == {"text.memory.recall"}
 
 
 def _arguments(function):

@@ -98,6 +98,11 @@ def day_of(value: Any) -> str | None:
 
 
 def iso_of(moment: float) -> str:
+    """A moment as mem0 writes it.
+
+    >>> iso_of(0.0)
+    '1970-01-01T00:00:00+00:00'
+    """
     return datetime.fromtimestamp(moment, UTC).isoformat()
 
 
@@ -110,6 +115,7 @@ def time_of(created_at: Json, moment: float) -> float:
 
 
 def held_of(turn: Turn) -> Fields:
+    """What mem0 knows of a memory beside its text."""
     return cast(Fields, turn.meta[META])
 
 
@@ -120,11 +126,13 @@ def payload(turn: Turn) -> Fields:
 
 
 def updated(turn: Turn) -> str:
+    """When the version was made; of the first, when the memory was."""
     held = held_of(turn)
     return str(held["created_at"]) if turn.id == held["id"] else iso_of(turn.seen_at or 0.0)
 
 
 def told(turn: Turn, more: Mapping[str, Json] | None = None) -> Fields:
+    """A memory. more: what else is said of it"""
     held = held_of(turn)
     own = {key: value for key, value in held.items() if key not in _TAKEN}
     return {
@@ -146,6 +154,7 @@ def scored(hit: Hit, turn: Turn, explain: bool) -> Fields:
 
 
 def added(turn: Turn) -> Fields:
+    """What add() says of a memory."""
     held = held_of(turn)
     return {
         "id": held["id"],
