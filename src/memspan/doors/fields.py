@@ -9,6 +9,7 @@ from memspan.core.clock import iso
 from memspan.core.records import Arm, Hit, Json, Link, Recall, Record, Remembered, Turn
 
 if TYPE_CHECKING:
+    from memspan.text.brief import Brief
     from memspan.text.consolidate.jobs import Reflected
     from memspan.text.memory import Stats
 
@@ -72,6 +73,16 @@ def of_item(item: Turn | Record, state: State) -> Fields:
 def of_link(link: Link) -> Fields:
     """A link."""
     return asdict(link)
+
+
+def of_brief(found: "Brief", scope: str) -> Fields:
+    """A brief: its lines by section, and the block."""
+    sections: dict[str, list[Fields]] = {}
+    for item in found.items:
+        told = {name: value for name, value in asdict(item).items() if name != "section"}
+        sections.setdefault(item.section, []).append({**told, "at": moment(item.at)})
+    cost = {"tokens": found.cost.tokens, "seconds": round(found.cost.seconds, 6)}
+    return {"scope": scope, "tokens": found.asked, "sections": sections, "context": found.context, "cost": cost}
 
 
 def of_recall(found: Recall, scope: str, *, explain: bool = True) -> Fields:

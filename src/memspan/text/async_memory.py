@@ -137,6 +137,7 @@ class AsyncMemory:
     forget = _awaited(Memory.forget)
     # reading
     recall = _awaited(Memory.recall)
+    brief = _awaited(Memory.brief)
     get = _awaited(Memory.get)
     item = _awaited(Memory.item)
     turns = _streamed(Memory.turns)

@@ -39,15 +39,20 @@ def due(index: ScopeIndex, now: float) -> list[Due]:
 
 def _fired(index: ScopeIndex, unit: int, turn: Turn, wanted: Reminder, now: float) -> Due | None:
     if wanted.at is not None:
-        if wanted.at > now:
-            return None
-        rounds = floor((now - wanted.at) / wanted.every) if wanted.every else 0
-        since = wanted.at + rounds * (wanted.every or 0.0)
-        return Due(id=turn.id, what=wanted.what, text=turn.text, since=since)
+        since = by_the_clock(wanted, now)
+        return None if since is None else Due(id=turn.id, what=wanted.what, text=turn.text, since=since)
     for later in _speaking_of(index, unit, wanted):
         if fires(wanted, later.text):
             return Due(id=turn.id, what=wanted.what, text=turn.text, since=_said(later), by=later.id)
     return None
+
+
+def by_the_clock(wanted: Reminder, now: float) -> float | None:
+    """Since when a reminder that waits for a moment is due [s]; None where it is not, or waits for words. now: [s]"""
+    if wanted.at is None or wanted.at > now:
+        return None
+    rounds = floor((now - wanted.at) / wanted.every) if wanted.every else 0
+    return wanted.at + rounds * (wanted.every or 0.0)
 
 
 def _speaking_of(index: ScopeIndex, unit: int, wanted: Reminder) -> Iterator[Turn]:

@@ -19,6 +19,7 @@ from memspan.core.protocols import Embedder, Progress
 from memspan.core.records import QUALITIES, Json, Link, Quality, Recall, Record, Remembered, Role, Turn
 from memspan.core.registry import load
 from memspan.core.tokens import CountTokens, estimate
+from memspan.text.brief import Brief, brief
 from memspan.text.index.entry import derive
 from memspan.text.index.fates import Moment
 from memspan.text.index.scope import ScopeIndex
@@ -124,6 +125,7 @@ class Memory(Life):
         keys = [self._store.embedder_key(embedder, make=not read_only) for embedder in embedders]
         self._keys = [-1 if key is None else key for key in keys]  # -1: the file knows none, and may not be written
         self._index = ScopeIndex(self._store, self.scope, list(zip(self._embedders, self._keys, strict=True)))
+        self._count_tokens = count_tokens
         self._answerer = Answerer(self._index, self.setting, self._embedders, count_tokens)
         self._warn_of_stale_vectors()
         if not read_only:
@@ -278,6 +280,22 @@ class Memory(Life):
             )
             self._intake.recalled(answer.hits)
         return replace(answer, cost=replace(answer.cost, seconds=perf_counter() - began))
+
+    def brief(self, *, tokens: int = 600, now: When | None = None) -> Brief:
+        """What matters now, for the beginning of a session: rules, preferences, decisions, what is open, last sessions.
+
+        tokens: the block costs at most so many [tokens];  now: the day it is made for, None = the clock's
+        Read by rules from the turns themselves, so reflect() need not have run. The same memory gives the same bytes
+        all day (UTC).
+        Raises UsageError for a negative budget, BadTime, or a StoreError.
+        """
+        began = perf_counter()
+        budget = Budget(tokens=tokens).tokens or 0
+        moment = seconds(self._clock() if now is None else now)
+        with self._lock:
+            items, context = brief(self._store, self.scope, budget, moment, self._count_tokens, self.due)
+        cost = Cost(tokens=self._count_tokens(context), seconds=perf_counter() - began)
+        return Brief(items=items, context=context, asked=tokens, cost=cost)
 
     def get(self, id: str) -> Turn:
         """The turn with that id. Raises UnknownId where this scope has none."""

@@ -19,6 +19,7 @@ GROUPS = {
         "remember": ("memspan.doors.cli.remember:remember", "Read files or a sentence into a memory."),
         "watch": ("memspan.doors.cli.watch:watch", "Follow the transcripts of coding agents."),
         "recall": ("memspan.doors.cli.recall:recall", "Ask a memory; prints cited evidence."),
+        "brief": ("memspan.doors.cli.brief:brief", "Say what matters now, for the start of a session."),
         "due": ("memspan.doors.cli.due:due", "Print the reminders whose time has come."),
         "stats": ("memspan.doors.cli.stats:stats", "Say what a memory holds."),
         "export": ("memspan.doors.cli.export:export", "Write all turns as JSONL."),

@@ -66,6 +66,13 @@ def standing(turns: Sequence[Turn], basis: Basis, *, floor: float = TRUSTED) -> 
     return derived
 
 
+def holding(stated: Sequence[tuple[Turn, str, str]]) -> list[tuple[Turn, str, str]]:
+    """Of wishes (turn, kind, what it says) in their order, those that none after them replaces or repeats."""
+    wishes = [_made(*one) for one in stated]
+    _settle(wishes)
+    return [one for one, wish in zip(stated, wishes, strict=True) if wish.heir is None]
+
+
 def _wish(turn: Turn) -> _Wish | None:
     if is_instruction(turn.text, turn.role):
         kind, text = "instruction", " ".join(turn.text.split())
@@ -74,6 +81,10 @@ def _wish(turn: Turn) -> _Wish | None:
         kind, text = "preference", " ".join(said or turn.text.split())
     else:
         return None
+    return _made(turn, kind, text)
+
+
+def _made(turn: Turn, kind: str, text: str) -> _Wish:
     plain = frozenset(word.casefold() for word in _WORD.findall(_REPLACES.sub(" ", text)))
     about = frozenset(stem for word in plain for stem in words(word)) - _frame()
     return _Wish(turn, kind, text, plain, about, _REPLACES.search(text) is not None)

@@ -81,6 +81,24 @@ def is_instruction(text: str, role: str) -> bool:
     return _INSTRUCTION.match(text) is not None or holds_on(text)
 
 
+def opens_like_a_rule(sentence: str) -> bool:
+    """Whether a sentence opens like a rule for all time; the part of `is_instruction` that needs one pattern.
+
+    >>> opens_like_a_rule("Always run the tests first."), opens_like_a_rule("Run the tests.")
+    (True, False)
+    """
+    return len(sentence) < MAX_INSTRUCTION_CHARS and _INSTRUCTION.match(sentence) is not None
+
+
+def likes(sentence: str) -> bool:
+    """Whether a sentence states a liking or a dislike; the part of `is_preference` that needs one pattern.
+
+    >>> likes("I prefer small commits."), likes("Commit it.")
+    (True, False)
+    """
+    return _PREFERENCE.search(sentence) is not None
+
+
 def is_preference(text: str, role: str) -> bool:
     """Whether a user's turn states a liking, a dislike or a standing rule, in under 2,000 characters.
 

@@ -210,14 +210,21 @@ def render(hits: Sequence[Hit], standing: Sequence[Hit], secret: bytes) -> str:
             heading = here
             body.append(f"{heading}\n")
         body.append(line(hit.rank, hit.speaker, hit.text, note_of(hit, numbers)))
-    content = "".join(body)
-    mark = _mark(content, secret)
-    return f"{_OPEN.format(mark)}\n{content}{_CLOSE.format(mark)}\n"
+    return fenced("".join(body), secret)
 
 
-def _mark(content: str, secret: bytes) -> str:
-    """A mark that depends on all that is shown, so that no text can hold the mark of the block it stands in."""
-    raw = content.encode()
+def fenced(lines: str, secret: bytes, *, by: str = "") -> str:
+    """Lines made by `line` and `day` between our fences.
+
+    secret: keys the mark;  by: what the mark depends on, "" = on all lines
+    """
+    mark = _mark(lines, secret, by or lines)
+    return f"{_OPEN.format(mark)}\n{lines}{_CLOSE.format(mark)}\n"
+
+
+def _mark(content: str, secret: bytes, by: str) -> str:
+    """A mark made of a text and our secret, so that no text can hold the mark of the block it stands in."""
+    raw = by.encode()
     while (mark := blake2b(raw, key=secret, digest_size=3).hexdigest()) in content:
         raw += b"\0"
     return mark
