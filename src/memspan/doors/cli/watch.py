@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,7 @@ from memspan.doors.cli._stopping import Stopping
 from memspan.doors.cli.remember import POLICIES
 
 if TYPE_CHECKING:
+    from memspan.doors.memories import Memories
     from memspan.doors.watch.watcher import Totals, Watcher
 
 _SAID = {
@@ -55,16 +56,7 @@ _SAID = {
 )
 @_options.setting_option
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each event.")
-def watch(
-    folders: tuple[str, ...],
-    memory: Path,
-    once: bool,
-    interval: float,
-    secrets: str,
-    state: Path | None,
-    setting: str | None,
-    as_json: bool,
-) -> None:
+def watch(folders: tuple[str, ...], memory: Path, once: bool, interval: float, as_json: bool, **how: Any) -> None:
     """Follow the transcripts under FOLDERS, such as ~/.claude/projects or ~/.codex/sessions, into a memory.
 
     Known are those of Claude Code, Codex CLI and Gemini CLI. Each project gets a scope of its own, named after the
@@ -72,16 +64,11 @@ def watch(
     cut; thinking is not kept. A broken line is named and passed over. Ctrl-C ends it, and it goes on where it was;
     nothing is lost or kept twice by a crash either.
     """
-    from memspan.doors.memories import Memories
     from memspan.doors.watch.ledger import Ledger
     from memspan.doors.watch.watcher import Watcher
-    from memspan.text.memory import Memory
-    from memspan.text.safety.secrets import check_policy
 
-    check_policy(secrets)  # before anything is read
-    key = _options.key()
-    memories = Memories(lambda scope: Memory(memory, scope=scope, setting=setting, key=key, secrets=secrets))
-    ledger = Ledger(state or _beside(memory))
+    memories = _memories(memory, how["setting"], how["secrets"])
+    ledger = Ledger(how["state"] or _beside(memory))
     stopping = Stopping()
     watcher = Watcher(folders, memories, ledger, _Tell(as_json), stopping.held)
     before = signal.signal(signal.SIGTERM, _stop)
@@ -96,6 +83,17 @@ def watch(
         ledger.close()
         memories.close()
         _end(watcher.totals, memory, as_json)
+
+
+def _memories(memory: Path, setting: str | None, secrets: str) -> "Memories":
+    """Opens the scopes of projects. Raises MissingExtra before anything is read."""
+    from memspan.doors.memories import Memories
+    from memspan.text.memory import Memory
+    from memspan.text.safety.secrets import check_policy
+
+    check_policy(secrets)
+    key = _options.key()
+    return Memories(lambda scope: Memory(memory, scope=scope, setting=setting, key=key, secrets=secrets))
 
 
 def _go_on(watcher: "Watcher", *, once: bool, interval: float) -> None:
