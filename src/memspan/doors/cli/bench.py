@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from memspan.doors.cli._show import Bar
+from memspan.doors.cli.bench_doors import doors
 from memspan.doors.cli.bench_mine import mine
 
 _OUT = click.Path(dir_okay=False, path_type=Path)
@@ -46,6 +47,7 @@ def bench() -> None:
 
 
 bench.add_command(mine)
+bench.add_command(doors)
 
 
 @bench.command()
