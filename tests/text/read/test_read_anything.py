@@ -30,6 +30,8 @@ WORDS = (
     ),
     *("extracted_content", "file_name", "files", "messages", "tool_calls", "function", "name", "arguments", "type"),
     *("user", "assistant", "human", "user_editable_context", "user_profile", "at", "session", "meta", "speaker", "a"),
+    *("results", "memory", "run_id", "actor_id", "agents", "agent_type", "blocks", "core_memory", "label", "value"),
+    *("entity", "relation", "entityType", "observations", "from", "to", "relationType", "send_message", "tool"),
 )
 LEAVES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.sampled_from(WORDS), st.just("a\0b")
@@ -55,7 +57,7 @@ def test_any_bytes(name: str | None, raw: bytes) -> None:
     all_of(raw, name)
 
 
-@pytest.mark.parametrize("name", ["jsonl", "chatgpt", "claude", "openai_messages"])
+@pytest.mark.parametrize("name", ["jsonl", "chatgpt", "claude", "openai_messages", "mem0", "letta", "mcp_memory"])
 @given(value=VALUES)
 @settings(max_examples=60)
 def test_any_json(name: str, value: object) -> None:
@@ -66,11 +68,15 @@ def test_any_json(name: str, value: object) -> None:
         {"mapping": value, "current_node": "a"},
         {"chat_messages": value},
         {"messages": value},
+        {"results": value},
+        {"agents": value, "blocks": value},
     ):
         all_of(json.dumps(whole).encode(), name)
 
 
-@pytest.mark.parametrize("name", ["chatgpt_conversations.json", "claude_conversations.json"])
+@pytest.mark.parametrize(
+    "name", ["chatgpt_conversations.json", "claude_conversations.json", "mem0_memories.json", "letta_agent.af"]
+)
 @given(data=st.data())
 @settings(max_examples=50)
 def test_an_export_with_one_value_changed(name: str, data: st.DataObject) -> None:

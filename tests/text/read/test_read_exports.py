@@ -44,6 +44,17 @@ def test_chatgpt_keeps_custom_instructions_once() -> None:
     assert [turn.text for turn in told] == ["I live in Lisbon and walk with a cane.\n\nAnswer briefly."]
 
 
+def test_chatgpt_names_attached_files() -> None:
+    """The export holds their names, not what is in them."""
+    message = {
+        "author": {"role": "user"},
+        "content": {"content_type": "multimodal_text", "parts": ["Read this.", "", None]},
+        "metadata": {"attachments": [{"id": "f1", "name": "menu.pdf", "size": 10}, {"id": "f2"}]},
+    }
+    (turn,) = read(stream([{"id": "c", "mapping": {"a": {"message": message}}, "current_node": "a"}]))
+    assert turn.text == "Read this." and turn.meta["files"] == ["menu.pdf"]
+
+
 def test_chatgpt_without_a_current_node_takes_the_newest_branch() -> None:
     """A conversation whose current_node is not there is still read."""
     last = list(read(CHATGPT))[-1]

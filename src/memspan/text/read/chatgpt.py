@@ -28,8 +28,9 @@ class ChatGPT:
     """Read a ChatGPT export.
 
     session: the conversation's id;  at: the message's time;  speaker: "ChatGPT" for its answers, the tool's name
-    for tools;  meta: title, message id, and the kinds of parts that are no text (pictures, sound). What the user
-    wrote once under "custom instructions" is a turn of theirs, once per wording. Messages without text are no turns.
+    for tools;  meta: title, message id, names of files, the kinds of parts that are no text (pictures, sound). What
+    the user wrote once under "custom instructions" is a turn of theirs, once per wording. Messages without text are no
+    turns.
     """
 
     card: ClassVar[Card] = Card(
@@ -83,7 +84,10 @@ def _turns(source: Source, line: int, session: str, title: str, message: dict[st
     role = _ROLES.get(str(author.get("role")), "tool")
     name = author.get("name") or (SPEAKER if role == "assistant" else "")
     text, other = _content(_object(message.get("content")))
-    meta = {"title": title, "message": message.get("id"), "parts": other, "to": _tool_asked(message)}
+    meta = {
+        "title": title, "message": message.get("id"), "parts": other, "files": _files(message),
+        "to": _tool_asked(message),
+    }  # fmt: skip
     for piece in _pieces.split(text, MAX_TEXT_CHARS):
         if piece.strip():
             yield source.turn(
@@ -127,6 +131,13 @@ def _is_shown(message: dict[str, Json]) -> bool:
     kind = _object(message.get("content")).get("content_type")
     hidden = _object(message.get("metadata")).get("is_visually_hidden_from_conversation")
     return not hidden and kind not in (*_THOUGHTS, _INSTRUCTIONS)
+
+
+def _files(message: dict[str, Json]) -> list[str]:
+    """Names of the files that were attached."""
+    attached = _object(message.get("metadata")).get("attachments")
+    files = attached if isinstance(attached, list) else []
+    return [str(file["name"]) for file in files if isinstance(file, dict) and file.get("name")]
 
 
 def _tool_asked(message: dict[str, Json]) -> str:
