@@ -253,12 +253,13 @@ class _Found:
                     yield _Line("decisions", turn, _cut(sentence))
 
     def _open(self, marks: dict[int, int]) -> list[_Line]:
-        """What is due at the end, where it is kept longest; a reminder that is not due yet is not open."""
+        """The rest by age, then what is due, which is kept longest; a reminder that is not due yet is not open."""
         reminders = {self._turns[seq].id: one for seq, one in self._reminders(marks).items()}
         due = self._once(self._due(reminders))
         unanswered = self._once(line for line in self._unanswered() if line.turn.id not in reminders)
         left = self._once(line for line in self._left() if line.turn.id not in reminders)
-        return [*left, *unanswered, *due]
+        place = {turn.id: number for number, (turn, _) in enumerate(self._said)}
+        return [*sorted([*left, *unanswered], key=lambda line: place[line.turn.id]), *due]
 
     def _left(self) -> list[_Line]:
         """What is said to be still to do, and nobody said later that it was done."""
