@@ -10,12 +10,15 @@ from typing import Protocol
 
 import apsw
 import pytest
+from tests.postgres.server import OWNER, Server, missing, server
 
 from memspan import Link, Memory, Record, Turn
+from memspan.core import places
 from memspan.core.changes import Change
 from memspan.text.embed.hashing import Hashing
 from memspan.text.index.entry import derive
 from memspan.text.store.connection import keyed
+from memspan.text.store.opening import open_store
 from memspan.text.store.sqlite import SqliteStore
 from memspan.text.store.store import Store
 from memspan.text.store.turn_rows import Applied
@@ -32,6 +35,9 @@ class Place(Protocol):
 
     def memory(self, clock: Callable[[], float], scope: str = "ana") -> Memory:
         """A memory on what is there, with a small and fast embedder."""
+
+    def elsewhere(self) -> "Place":
+        """A place of the same kind where nothing was ever opened."""
 
     def image(self) -> bytes:
         """All that is kept, cells of deleted rows too, as somebody with the key sees it; no store is open."""
@@ -66,6 +72,9 @@ class File:
     def memory(self, clock: Callable[[], float], scope: str = "ana") -> Memory:
         return Memory(self.path, scope=scope, clock=clock, embedders=[Hashing(16)], durability="process", key=self.key)
 
+    def elsewhere(self) -> "File":
+        return File(self.path.with_name("another.mem"), self.key)
+
     def image(self) -> bytes:
         connection = keyed(self.path, self.key)
         image: bytes = connection.serialize("main")
@@ -94,6 +103,48 @@ class Sqlite:
         return File(folder / "memory.mem", self.key)
 
 
+@dataclass(frozen=True)
+class Database:
+    """A database of the tests' own server."""
+
+    server: Server
+    name: str
+
+    @property
+    def place(self) -> places.Server:
+        return places.Server(self.server.url(self.name, OWNER))
+
+    def open(self, *, read_only: bool = False) -> Store:
+        return open_store(self.place, durability="process", read_only=read_only)
+
+    def memory(self, clock: Callable[[], float], scope: str = "ana") -> Memory:
+        return Memory(self.place, scope=scope, clock=clock, embedders=[Hashing(16)], durability="process")
+
+    def elsewhere(self) -> "Database":
+        return Database(self.server, self.server.bare_database())
+
+    def image(self) -> bytes:
+        return self.server.image(self.name)
+
+    def spoil(self, table: str, column: str, value: object) -> None:
+        with self.server.admin(self.name) as connection:
+            connection.execute(f"UPDATE memspan.{table} SET {column} = %s", (value,))
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A database of a PostgreSQL server that the tests start."""
+
+    name: str = "postgres"
+
+    @property
+    def missing(self) -> str:
+        return missing()
+
+    def place(self, folder: Path) -> Database:
+        return Database(server(), server().database(str(folder)))
+
+
 def fresh(backend: Backend, folder: Path) -> Place:
     """A fresh place of a backend; the test is skipped where it cannot run here."""
     if backend.missing:
@@ -101,7 +152,7 @@ def fresh(backend: Backend, folder: Path) -> Place:
     return backend.place(folder)
 
 
-BACKENDS: tuple[Backend, ...] = (Sqlite("plain"), Sqlite("encrypted", "correct horse battery staple"))
+BACKENDS: tuple[Backend, ...] = (Sqlite("plain"), Sqlite("encrypted", "correct horse battery staple"), Postgres())
 
 
 def turn(id: str, text: str = "", *, scope: str = "ana", session: str = "s", at: float | None = NOW) -> Turn:

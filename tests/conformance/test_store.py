@@ -197,7 +197,7 @@ def test_a_check_finds_the_damage(place, store):
 def test_read_only_reads_and_does_not_write(place):
     """A store that is not there yet cannot be opened so."""
     with pytest.raises(StoreError):
-        place.open(read_only=True)
+        place.elsewhere().open(read_only=True)
     store = place.open()
     put(store, turn("1"))
     store.close()

@@ -111,10 +111,12 @@ class Receipt:
 
     operation: its number, 0 of a plan;  at: when [s]
     status: planned (nothing was done yet); pending (erased from every table, but another reader still pins the log,
-        where the bytes stay until it is done); erased (no byte of it is left in the file and its log)
+        where the bytes stay until it is done); erased (no byte of it is left in the file and its log; on a server: no
+        row of it is left in any table, not even one that only a reader of its pages could see)
     selector: what was asked for, without any text that was forgotten;  items: how many turns and records
     rows: how many rows went, by table;  digest: keyed hash over all that went, the same for the same selection
     kept: ids that stay because they are held;  ids: of a plan, what would go; never kept with a receipt
+    not_covered: where the words may still be
     """
 
     operation: int
@@ -126,8 +128,7 @@ class Receipt:
     digest: str
     kept: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
-
-    NOT_COVERED = "exports, branches, damaged copies of before, backups, other scopes, blocks the medium has remapped"
+    not_covered: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,7 +151,7 @@ def of_receipt(receipt: Receipt) -> Fields:
         "rows": dict(receipt.rows),
         "digest": receipt.digest,
         "kept": list(receipt.kept),
-        "not_covered": receipt.NOT_COVERED,
+        "not_covered": receipt.not_covered,
     }
     return {**told, "ids": list(receipt.ids)} if receipt.status == "planned" else told
 

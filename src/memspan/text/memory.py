@@ -15,6 +15,7 @@ from memspan.core.changes import Change, State
 from memspan.core.clock import Clock, When, now, seconds
 from memspan.core.errors import BadText, UsageError
 from memspan.core.ids import check_scope
+from memspan.core.places import Place
 from memspan.core.protocols import Embedder, Progress
 from memspan.core.records import QUALITIES, Json, Link, Quality, Recall, Record, Remembered, Role, Turn
 from memspan.core.registry import load
@@ -33,8 +34,8 @@ from memspan.text.safety.secrets import Policy, check_policy
 from memspan.text.store import doctor, erase
 from memspan.text.store.connection import Durability
 from memspan.text.store.doctor import Health
+from memspan.text.store.opening import open_store
 from memspan.text.store.rows import Derived
-from memspan.text.store.sqlite import SqliteStore
 
 _SETTING = "recall"
 _SECRETS = "secrets"
@@ -66,9 +67,9 @@ class Stats:
 
 
 class Memory(Life):
-    """A memory on one file, seen through one scope.
+    """A memory on one file or server, seen through one scope.
 
-    path: the file; made where it does not exist
+    path: the file, made where it does not exist; or "postgresql://user@host/database" (extra [postgres])
     scope: whose memory, like 'alice' or 'acme/alice/assistant'; nothing of another scope is ever seen
     setting: "lite" (nothing but this package) or "full" (with MiniLM, extra [onnx]); None = what the file has
     embedders: your own instead of the setting's
@@ -78,14 +79,14 @@ class Memory(Life):
         [secrets]); None = what was chosen for this scope, else allow
     read_only: never write;  clock: seconds since 1970;  count_tokens: an exact counter, where the model is known
 
-    Safe to share between threads; many processes may open one file.
+    Safe to share between threads; many processes may open one file or server.
     Raises BadScope, NotAMemory, NewerFormat, DamagedFile, WrongKey, ReadOnlyStore, StoreBusy, MissingExtra or
     MissingModel.
     """
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: Place,
         *,
         scope: str,
         setting: str | None = None,
@@ -103,7 +104,7 @@ class Memory(Life):
             raise UsageError("give setting or embedders, not both: a setting brings its own embedders")
         if setting is not None:
             settings.named(setting)
-        self._store = SqliteStore(Path(path), durability=durability, read_only=read_only, key=key)
+        self._store = open_store(path, durability=durability, read_only=read_only, key=key)
         try:
             self._set_up(setting, embedders, read_only, count_tokens)
             self._intake = Intake(self.scope, self._policy(secrets, read_only))
@@ -349,7 +350,8 @@ class Memory(Life):
 
     def export(self, path: str | os.PathLike[str]) -> int:
         """Write all turns as JSON lines (the schema `remember` reads); how many. Raises UsageError for its own file."""
-        if Path(path).exists() and os.path.samefile(path, self._store.path):
+        own = self._store.path
+        if isinstance(own, Path) and Path(path).exists() and os.path.samefile(path, own):
             raise UsageError(f"{path} is the memory itself; export into another file")
         count = 0
         with Path(path).open("w", encoding="utf-8") as file:
@@ -361,7 +363,7 @@ class Memory(Life):
     # -- care
 
     def check(self) -> Health:
-        """Read every row of the whole file and its checksums."""
+        """Read every row of the whole file and its checksums; on a server those of this scope."""
         with self._lock:
             return doctor.check(self._store, self.scope)
 

@@ -136,7 +136,7 @@ def _page(receipt: "Receipt", preview: list[str], scope: str) -> Iterator[str]:
         ("left", f"{_show.amount(tombstones, 'tombstone')}, to refuse the same words by" if tombstones else ""),
         ("kept", f"{', '.join(receipt.kept)}: on hold" if receipt.kept else ""),
         ("digest", receipt.digest),
-        ("not covered", receipt.NOT_COVERED),
+        ("not covered", receipt.not_covered),
     ]
     for name, value in facts:
         if value:

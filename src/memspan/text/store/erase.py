@@ -83,6 +83,7 @@ def plan(store: Store, scope: str, selector: Selector, now: float) -> Receipt:
         digest=digest,
         kept=tuple(doomed.kept),
         ids=tuple(doomed.ids),
+        not_covered=store.not_covered,
     )
 
 
@@ -102,6 +103,7 @@ def forget(store: Store, scope: str, selector: Selector, now: float) -> Receipt:
             items=doomed.items,
             digest=_digest(hasher, doomed),
             kept=tuple(doomed.kept),
+            not_covered=store.not_covered,
         )
         if not doomed.items:
             return replace(receipt, operation=0, status="erased")
@@ -121,7 +123,11 @@ def receipts(store: Store, scope: str) -> list[Receipt]:
     with store.snapshot(scope) as connection:
         erased = [row for row in change_rows.after(connection, key, 0, store.path) if row.op == "erase"]
     return [
-        Receipt(**{**row.body, "kept": tuple(row.body["kept"]), "status": status(store, scope, row.operation)})
+        Receipt(
+            **{**row.body, "kept": tuple(row.body["kept"])},
+            status=status(store, scope, row.operation),
+            not_covered=store.not_covered,
+        )
         for row in erased
         if row.body is not None
     ]
@@ -198,9 +204,9 @@ def _selected(connection: Connection, scope: int, selector: Selector) -> tuple[l
 
 
 _SELECT = """
-SELECT seq, meta FROM turn WHERE scope = :scope AND (:session IS NULL OR session = :session)
-AND (:speaker IS NULL OR speaker = :speaker) AND (:since IS NULL OR coalesce(at, seen_at) >= :since)
-AND (:until IS NULL OR coalesce(at, seen_at) < :until)
+SELECT seq, meta FROM turn WHERE scope = :scope AND (session = :session OR :session IS NULL)
+AND (speaker = :speaker OR :speaker IS NULL) AND (coalesce(at, seen_at) >= :since OR :since IS NULL)
+AND (coalesce(at, seen_at) < :until OR :until IS NULL)
 """
 
 

@@ -104,7 +104,7 @@ def set_link(
 def read(connection: Connection, scope: int | None, path: str | Path, kind: str | None = None) -> list[Record]:
     """All records of a scope, or those of a kind, with their states. Raises DamagedFile where a checksum fails."""
     states = dict(state_rows.every(connection, scope, "record", path))
-    query = f"SELECT {COLUMNS} FROM record WHERE scope = :scope AND (:kind IS NULL OR kind = :kind) ORDER BY seq"
+    query = f"SELECT {COLUMNS} FROM record WHERE scope = :scope AND (kind = :kind OR :kind IS NULL) ORDER BY seq"
     found: list[Any] = connection.execute(query, {"scope": scope, "kind": kind}).fetchall()  # Any: the engine's own
     return [_record(connection, row, states.get(row[0], state_rows.BORN), path) for row in found]
 
@@ -120,7 +120,7 @@ def read_links(connection: Connection, scope: int | None, path: str | Path, kind
     """All links of a scope, or those of a kind, sorted. Raises DamagedFile where a checksum fails."""
     query = (
         f"SELECT {_LINK_COLUMNS}, crc FROM link WHERE scope = :scope AND retired = 0"
-        " AND (:kind IS NULL OR kind = :kind) ORDER BY source, kind, target"
+        " AND (kind = :kind OR :kind IS NULL) ORDER BY source, kind, target"
     )
     links = []
     for row in connection.execute(query, {"scope": scope, "kind": kind}):

@@ -303,7 +303,7 @@ class Store(ABC):
             key = self._scope_key(connection, scope, make=False)
             query = (
                 f"SELECT {rows.TURN_COLUMNS} FROM turn WHERE scope = :scope AND seq {side} :after"
-                f" AND (:session IS NULL OR session = :session) ORDER BY seq {order} LIMIT :most"
+                f" AND (session = :session OR :session IS NULL) ORDER BY seq {order} LIMIT :most"
             )
             asked = {"scope": key, "after": after, "session": session, "most": most}
             return list(connection.execute(query, asked))
