@@ -107,7 +107,7 @@ class Guard:
         if not self._door.keys.any():
             return None if self._told.loopback else _no_key("this server has no keys yet: memspan keys add")
         kind, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        key = self._door.keys.of(token.strip()) if kind.lower() == "bearer" else None
+        key = self._door.keys.of(token.strip(" ")) if kind.lower() == "bearer" else None
         if key is None:
             wait = self._rates.wait(_address(scope))
             return _too_fast(wait) if wait else _no_key("send 'Authorization: Bearer msp_...' with a key that is good")

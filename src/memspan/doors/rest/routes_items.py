@@ -1,6 +1,6 @@
 """Routes: one turn or record, and what can be done to it.
 
-An id may hold a '/', so its path goes on to the end; the routes with a word behind it come first.
+An id may hold a '/', so its path goes on to the end; the route without a word behind it comes last.
 """
 
 from collections.abc import Callable
@@ -28,20 +28,6 @@ def history(asked: Reading, id: ItemId) -> Response:
     """All that happened to it, its earlier and its later versions, the oldest first."""
     with asked.memory("history") as (memory, _):
         return reply({"events": [fields.of_event(event) for event in memory.history(id)]})
-
-
-@router.get(
-    "/items/{id:path}",
-    response_model=Item,
-    responses={200: {"headers": {"ETag": {"schema": {"type": "string"}}}}, 304: {"description": "It is that still."}},
-)
-def item(asked: Reading, id: ItemId, known: IfNoneMatch = None) -> Response:
-    """A turn or record, and what has become of it."""
-    with asked.memory("item") as (memory, _):
-        found = _shown(memory, id)
-    if known is not None and _meets(known, found.headers["etag"]):
-        return Response(status_code=304, headers={"etag": found.headers["etag"]})
-    return found
 
 
 @router.post("/items/{id:path}/correct", response_model=shapes.Corrected)
@@ -79,6 +65,20 @@ _changing("restore", "Bring it back.", lambda memory, id, why: memory.restore(id
 def expire(asked: Writing, id: ItemId, body: ExpireBody, tag: IfMatch = None) -> Response:
     """Hide it from a moment on; the next reflect after it erases it."""
     return _changed(asked, "expire", id, tag, lambda memory: memory.expire(id, body.at))
+
+
+@router.get(
+    "/items/{id:path}",
+    response_model=Item,
+    responses={200: {"headers": {"ETag": {"schema": {"type": "string"}}}}, 304: {"description": "It is that still."}},
+)
+def item(asked: Reading, id: ItemId, known: IfNoneMatch = None) -> Response:
+    """A turn or record, and what has become of it."""
+    with asked.memory("item") as (memory, _):
+        found = _shown(memory, id)
+    if known is not None and _meets(known, found.headers["etag"]):
+        return Response(status_code=304, headers={"etag": found.headers["etag"]})
+    return found
 
 
 def _changed(asked: Asked, verb: str, id: str, tag: str | None, change: Callable[[Memory], None]) -> Response:

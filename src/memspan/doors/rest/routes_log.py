@@ -11,7 +11,7 @@ from starlette.responses import Response
 from memspan.core.budget import Budget
 from memspan.core.changes import Event
 from memspan.core.errors import UnknownId
-from memspan.core.records import MAX_TEXT_CHARS, Record, Turn
+from memspan.core.records import Record, Turn
 from memspan.doors import fields
 from memspan.doors.rest import bodies, shapes, strict
 from memspan.doors.rest.asked import Name, Reading, Writing
@@ -22,6 +22,7 @@ from memspan.text.memory import Memory
 
 router = strict.router()
 MOST_A_PAGE = 500
+MOST_WORDS_CHARS = 1000
 Limit = Annotated[int, Query(ge=1, le=MOST_A_PAGE, description="At most so many.")]
 After = Annotated[bodies.Name, Query(description="`next` of the page before.")]
 When = Annotated[bodies.Written | None, Query(description="ISO 8601.")]
@@ -122,7 +123,7 @@ class Which:
 
     since: When = None
     until: When = None
-    about: Annotated[str, Query(max_length=MAX_TEXT_CHARS, description="Only what has all these words.")] = ""
+    about: Annotated[str, Query(max_length=MOST_WORDS_CHARS, description="Only what has all these words.")] = ""
     what: Annotated[bodies.Name, Query(description="Only these, joined by commas, like superseded,corrected.")] = ""
 
     def of(self, memory: Memory) -> list[Event]:

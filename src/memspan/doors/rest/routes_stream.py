@@ -48,7 +48,7 @@ def _how(
     "/import",
     response_model=shapes.Imported,
     responses={200: {"content": {LINES: {"schema": {"type": "string"}}}}},
-    openapi_extra={"requestBody": {"content": _BODY, "required": True}},
+    openapi_extra={"requestBody": {"content": _BODY}},
 )
 async def import_(
     asked: Writing,
