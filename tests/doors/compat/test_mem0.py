@@ -1,5 +1,7 @@
 """mem0's Memory on a file of ours, and beside the real one."""
 
+import asyncio
+import inspect
 import json
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from memspan import Change, Patch
 from memspan import Memory as Memspan
 from memspan.bench.peers.client import environment
 from memspan.core.errors import UnknownId, UsageError
-from memspan.doors.compat.mem0 import Memory
+from memspan.doors.compat.mem0 import AsyncMemory, Memory
 
 ANN = {"user_id": "ann"}
 
@@ -165,6 +167,24 @@ def test_many_threads_may_add_and_update(memory):
         thread.join()
     assert len(memory.get_all(user_id="ann", top_k=100)["results"]) == 10
     assert len(memory.history(made)) == 10
+
+
+def test_the_async_twin_has_the_same_calls(tmp_path):
+    """Each with the same parameters, awaited."""
+    calls = ["add", "search", "get", "get_all", "update", "delete", "delete_all", "history", "reset"]
+    for name in calls:
+        assert inspect.signature(getattr(AsyncMemory, name)) == inspect.signature(getattr(Memory, name))
+
+    async def use():
+        async with AsyncMemory.from_config({"memspan": {"place": tmp_path / "m.mem"}}) as memory:
+            added = await memory.add("I keep bees.", user_id="ann")
+            assert await memory.get(added["results"][0]["id"])
+            await asyncio.gather(*(memory.add(f"Ants march {number}.", user_id="ann") for number in range(5)))
+            found = await memory.search("bees", filters=ANN, top_k=1)
+            await memory.delete_all(user_id="ann")
+            return texts(found), await memory.get_all(user_id="ann")
+
+    assert asyncio.run(use()) == (["I keep bees."], {"results": []})
 
 
 def test_from_config(tmp_path):

@@ -6,11 +6,13 @@ keeps it word for word too, but not what is there already under the same ids, no
 is erased, its history with it. docs/how-to/drop-ins.md has the list of differences.
 """
 
+import asyncio
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import wraps
 from os import PathLike
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from memspan.core.changes import State
 from memspan.core.clock import Clock, now, seconds
@@ -224,9 +226,14 @@ class Memory:
         return told(turn, {"score": None})
 
     def get_all(
-        self, *, filters: Mapping[str, Json] | None = None, top_k: int = 20, show_expired: bool = False,
+        self,
+        /,
+        *,
+        filters: Mapping[str, Json] | None = None,
+        top_k: int = 20,
+        show_expired: bool = False,
         **ids: str | None,
-    ) -> Fields:  # fmt: skip
+    ) -> Fields:
         """{"results": [...]}: at most top_k memories that meet the filters, the newest first.
 
         filters: with at least one of user_id, agent_id, run_id, here or as arguments
@@ -243,6 +250,7 @@ class Memory:
 
     def search(
         self,
+        /,
         query: str,
         *,
         top_k: int = 20,
@@ -363,6 +371,56 @@ class Memory:
     def _is_empty(self, path: tuple[str, str]) -> bool:
         with self._shelves.of(path) as memory:
             return next(memory.turns(limit=1), None) is None
+
+
+_Given = ParamSpec("_Given")
+_Found = TypeVar("_Found")
+
+
+def _awaited(
+    call: Callable[Concatenate[Memory, _Given], _Found],
+) -> Callable[Concatenate["AsyncMemory", _Given], Coroutine[Any, Any, _Found]]:
+    """A call as a coroutine with the same parameters, which runs it in a thread."""
+
+    @wraps(call)
+    async def awaited(self: "AsyncMemory", /, *args: _Given.args, **kwargs: _Given.kwargs) -> _Found:
+        return await asyncio.to_thread(call, self._memory, *args, **kwargs)
+
+    return awaited
+
+
+class AsyncMemory:
+    """mem0's AsyncMemory: the calls of Memory as coroutines, each in a thread. Made and closed like Memory."""
+
+    def __init__(self, place: str | PathLike[str], **options: Any) -> None:  # Any: as Memory takes them
+        self._memory = Memory(place, **options)
+
+    @classmethod
+    def from_config(cls, config_dict: Mapping[str, Any]) -> "AsyncMemory":
+        """As Memory.from_config."""
+        made = cls.__new__(cls)
+        made._memory = Memory.from_config(config_dict)
+        return made
+
+    async def __aenter__(self) -> "AsyncMemory":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._memory.close()
+
+    add = _awaited(Memory.add)
+    search = _awaited(Memory.search)
+    get = _awaited(Memory.get)
+    get_all = _awaited(Memory.get_all)
+    update = _awaited(Memory.update)
+    delete = _awaited(Memory.delete)
+    delete_all = _awaited(Memory.delete_all)
+    history = _awaited(Memory.history)
+    reset = _awaited(Memory.reset)
 
 
 def _asked(filters: Mapping[str, Json] | None, ids: Mapping[str, Json]) -> tuple[Fields, Fields]:
