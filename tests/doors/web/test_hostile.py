@@ -132,5 +132,6 @@ def test_kinds_and_questions_are_text_too(watched, address):
         open_(page, address, "search", q=question)
         assert page.get_by_role("searchbox").input_value() == question
         expect(page.locator(".hits > li").first).to_be_visible()
-    open_(page, address, TRAPS[0])
-    assert page.locator("h1").text_content() == "Timeline"
+    for view in (TRAPS[0], "constructor", "__proto__"):
+        open_(page, address, view)
+        assert page.locator("h1").text_content() == "Timeline"

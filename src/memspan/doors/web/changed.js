@@ -86,7 +86,7 @@ function lately() {
         "span",
         { class: "what" },
         one.id
-          ? h("bdi", {}, toItem(one.id, {}, short(one.text || "forgotten words", 80)))
+          ? h("bdi", {}, toItem(one.id, {}, short(one.text.split("\n", 1)[0] || "forgotten words", 80)))
           : h("span", { class: "quiet-words" }, one.kind),
       ),
       first && MEMORY.writable && !TAKEN_BACK.has(one.what) ? back : "",

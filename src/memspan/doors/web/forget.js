@@ -6,7 +6,7 @@ const WAYS = {
   everything: "the whole scope",
 };
 const WHERE = [
-  ["session", "Session", { list: "sessions" }],
+  ["session", "Session", {}],
   ["speaker", "Speaker", {}],
   ["source", "Source", {}, "where it came from: meta.source"],
   ["since", "Since", { type: "date" }],
@@ -34,7 +34,7 @@ function chosen(asked) {
     { name: "way", on: { change: (event) => put(box, fields[event.target.value]()) } },
     Object.entries(WAYS).map(([value, word]) => h("option", { value, selected: value === way }, word)),
   );
-  return [field("What", pick), box];
+  return [h("div", { class: "way" }, field("What", pick)), box];
 }
 function selector(data) {
   const way = data.get("way");
@@ -61,7 +61,7 @@ async function forget(asked, still) {
   };
   const choosing_ = form(
     dry,
-    h("div", { class: "fields" }, chosen(asked)),
+    chosen(asked),
     h("div", { class: "acts" }, h("button", { class: "primary" }, "Show what would go")),
   );
   put(
@@ -121,7 +121,7 @@ function confirming(found, wanted, plan, past) {
       h(
         "p",
         {},
-        `${amount(found.items, "item")}, chosen ${found.selector}, with what was made of ${found.items === 1 ? "it" : "them"}. This cannot be undone.`,
+        `${amount(found.items, "item")}, chosen ${found.selector}, what was made of the turns included. This cannot be undone.`,
       ),
       h(
         "p",

@@ -13,7 +13,7 @@ async function item(asked, still) {
     h(
       "p",
       { class: "back" },
-      button("← Back", () => history.back(), { class: "quiet" }),
+      button("← Back", () => (history.length > 1 ? history.back() : go("timeline")), { class: "quiet" }),
     ),
     h(
       "header",

@@ -11,7 +11,7 @@ let turn = 0;
 
 async function render() {
   const asked = params(),
-    view = ALL[asked.get("view")] ? asked.get("view") : "timeline";
+    view = Object.hasOwn(ALL, asked.get("view") || "") ? asked.get("view") : "timeline";
   const mine = ++turn,
     still = () => mine === turn;
   frame(view);
@@ -144,5 +144,5 @@ window.addEventListener("hashchange", async () => {
   (question || BOX).focus({ preventScroll: true }); // whoever goes by key or by ear starts at what is new
 });
 const saved = kept.read(inBrowser, "memspan.theme");
-if (THEMES[saved]) theme(saved);
+if (Object.hasOwn(THEMES, saved)) theme(saved);
 render();

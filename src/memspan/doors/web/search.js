@@ -5,7 +5,7 @@ const CHOICES = {
   known_at: ["Known at", "", { type: "date" }, "what memory knew that day"],
 };
 const SOUGHT = {
-  "": "turns and given records",
+  "": "the usual: turns, records given",
   turn: "turns alone",
   "episode,entity": "episodes and entities",
   "fact,preference,instruction": "facts, preferences, instructions",
@@ -39,7 +39,12 @@ function asking(asked) {
   };
   return form(
     submit,
-    h("div", { class: "ask", role: "search" }, question, h("button", { class: "primary" }, "Recall")),
+    h(
+      "div",
+      { class: "ask", role: "search" },
+      question,
+      h("button", { class: "primary" }, MEMORY.facts ? "Search" : "Recall"),
+    ),
     MEMORY.facts
       ? note(
           "This page is a file, so it searches by plain words: the hits share words with the question, the rarest count most. Recall’s own ranking, its reasons and its confidence need the server (memspan serve).",
@@ -70,8 +75,9 @@ function asking(asked) {
 }
 
 async function search(asked, still) {
-  const answer = h("div", { "aria-live": "polite", class: "answer" });
-  put(BOX, title("Search"), asking(asked), answer);
+  const answer = h("div", { class: "answer" }),
+    heard = h("p", { class: "unseen", role: "status" });
+  put(BOX, title("Search"), asking(asked), heard, answer);
   const question = asked.get("q");
   if (!question) {
     BOX.querySelector("input[name=q]").focus();
@@ -92,16 +98,28 @@ async function search(asked, still) {
   if (!still()) return;
   if (!found.hits.length && !found.standing.length) return answer.replaceChildren(empty("Nothing was found."));
   const widest = Math.max(0.01, ...found.hits.flatMap((one) => (one.why || []).map((arm) => Math.abs(arm.added))));
+  heard.textContent = `${amount(found.hits.length, "hit")}${found.plain ? "" : `. ${sureness(found.confidence)[0]}`}.`;
   put(
     answer,
     !found.plain && surely(found),
     found.standing.length > 0 && standing(found.standing),
-    h(
-      "ol",
-      { class: "hits" },
-      found.hits.map((one) => h("li", {}, hit(one, widest))),
-    ),
+    hitList(found.hits, widest),
   );
+}
+
+const AT_FIRST = 10; // the confidence speaks of ten, and few read on
+function hitList(hits, widest) {
+  const line = (one) => h("li", {}, hit(one, widest));
+  const list = h("ol", { class: "hits" }, hits.slice(0, AT_FIRST).map(line));
+  const rest = hits.slice(AT_FIRST);
+  if (!rest.length) return list;
+  const more = button(`Show ${rest.length} more`, () => {
+    const made = rest.map(line);
+    list.append(...made);
+    more.remove();
+    made[0].querySelector("a").focus();
+  });
+  return [list, h("div", { class: "foot" }, more)];
 }
 
 function surely(found) {

@@ -144,12 +144,11 @@ async function timeline(asked, still) {
             ? "Nothing was said by that name."
             : "Nothing is remembered in this scope yet.",
       });
-  const rest = Promise.all([get("stats"), get("due"), get("sessions")]);
-  rest.catch(() => {}); // told below
   await list.load();
   if (!still()) return;
   put(BOX, title("Timeline"), top, list.node);
-  const [stats, due, sessions] = await rest;
+  // asked for once the turns are there: they are what is waited for
+  const [stats, due, sessions] = await Promise.all([get("stats"), get("due"), get("sessions")]);
   if (!still()) return;
   const again = () => render();
   put(top, glance(stats), leftOut(), reminders(due.due, again), filters(asked, sessions.sessions));

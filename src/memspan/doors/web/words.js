@@ -43,23 +43,23 @@ const short = (text, most = 90) => {
 const who = (one) => one.speaker || one.role || "";
 const KINDS = ["fact", "preference", "instruction", "entity", "episode", "summary", "day", "week", "month"];
 const ARMS = {
-  lexical: "words it shares with the question",
+  lexical: "words shared",
   static: "meaning",
   onnx: "meaning, by MiniLM",
   user: "who said it",
   speaker: "said by the one asked about",
   date: "in the time asked about",
   asked: "states what is asked for",
-  exchange: "answers what was asked before it",
-  bridge: "about a name in the best hits",
-  succession: "what holds before what it replaced",
+  exchange: "answers what came before it",
+  bridge: "a name in the best hits",
+  succession: "order of old and new",
   reranker: "read again by MiniLM",
 };
 // in the steps of the calibration table in docs/concepts.md
 function sureness(confidence) {
   if (confidence >= 0.8) return ["Very likely here", "good"];
   if (confidence >= 0.6) return ["Probably here", "good"];
-  if (confidence >= 0.35) return ["May be here, may not", "soft"];
+  if (confidence >= 0.35) return ["May or may not be here", "soft"];
   if (confidence >= 0.12) return ["Probably not here", "bad"];
   return ["Very likely not here", "bad"];
 }
