@@ -80,7 +80,12 @@ print("SEEN", seen)
 
 @pytest.mark.parametrize(
     "line",
-    ["import memspan", "from memspan import Memory, Turn, Recall, Budget, errors", "import memspan.text.memory"],
+    [
+        "import memspan",
+        "from memspan import Memory, Turn, Recall, Budget, errors",
+        "import memspan.text.memory",
+        "import memspan.doors.compat.mem0, memspan.doors.compat.openai_agents",
+    ],
 )
 def test_importing_touches_nothing(line):
     """No file written, no socket, process, thread, log handler, no environment read by us."""

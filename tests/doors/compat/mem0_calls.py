@@ -201,8 +201,14 @@ def errors(memory):
     return told
 
 
+def of_strangers(memory):
+    """What a wildcard for a user reads."""
+    memory.add("Bob's secret is 4711.", user_id="bob", infer=False)
+    return [one["memory"] for one in memory.search("secret", filters={"user_id": "*"}, threshold=0.0)["results"]]
+
+
 if __name__ == "__main__":
     made = real(sys.argv[1])
-    print(json.dumps({"errors": errors(made), "story": story(made)}))
+    print(json.dumps({"errors": errors(made), "story": story(made), "of_strangers": of_strangers(made)}))
     made.vector_store.client.close()
     made.close()

@@ -52,6 +52,7 @@ def test_the_same_story_told_to_mem0_itself_has_the_same_answers(tmp_path, memor
     differs = {name for name, answer in real["story"].items() if answer != ours[name]}
     assert differs == set(DIFFERS)
     assert set(real["errors"].values()) == {"ValidationError"}  # no ValueError: ours is one
+    assert real["of_strangers"] == ["Bob's secret is 4711."]  # a wildcard for a user is refused here
 
 
 def test_what_mem0_refuses_is_refused(memory):
