@@ -48,7 +48,7 @@ $(BIN)/python:
 
 # the stamps: installed again only when pyproject.toml changed; the sources are used where they lie
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(PIP) install -e .
+	$(PIP) install -e ".[serve,mcp]"
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python

@@ -313,6 +313,8 @@ def test_the_demo_shows_cited_evidence() -> None:
     assert "I live in Graça now" in out and "allergic to hazelnuts" in out and "always give me amounts in grams" in out
     assert out.count("confidence") == 5 and out.count(" ms, ") >= 5 and "id t" in out
     assert "--memory demo.mem --scope demo" in out and "memspan remember FILE" in out
+    assert "memspan serve --memory demo.mem" in out and "/#scope=demo" in out
+    assert "memspan mcp --memory demo.mem --scope demo" in out
     assert "55 turns of 6 conversations" in memspan("demo", "--memory", "demo.mem").stdout
 
 

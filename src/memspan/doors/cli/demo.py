@@ -1,5 +1,8 @@
 """`memspan demo`: a small conversation that comes along, remembered and asked about."""
 
+import os
+import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.resources import as_file, files
@@ -14,6 +17,7 @@ from memspan.doors.cli.recall import entry
 SCOPE = "demo"
 TOKENS = 200
 SHOWN = 2
+PORT = 8377
 QUESTIONS = (
     "Where does Maya live now?",
     "What is Jonas allergic to?",
@@ -66,11 +70,24 @@ def _answer(found: Recall) -> Iterator[str]:
 
 
 def _what_next(path: Path, size: int) -> str:
-    where = f"--memory {_show.one_line(str(path))} --scope {SCOPE}"
+    place, program = _show.one_line(str(path)), _program()
+    where = f"--memory {place} --scope {SCOPE}"
     return (
         f"The memory is one file of {_show.size(size)}. Ask it yourself:\n"
-        f'  memspan recall "Who is the boss of the workshop?" {where}\n'
-        f'  memspan recall "Who is Pixel?" --explain {where}\n'
+        f'  {program} recall "Who is the boss of the workshop?" {where}\n'
+        f'  {program} recall "Who is Pixel?" --explain {where}\n'
+        f"Look at it in a browser (extra [serve]), at http://127.0.0.1:{PORT}/#scope={SCOPE}\n"
+        f"  {program} serve --memory {place}\n"
+        "Let an agent have it, as an MCP server (extra [mcp]); docs/how-to/mcp.md has the lines for each client\n"
+        f"  {program} mcp {where}\n"
         "Then remember something of your own (text, Markdown, JSONL, a ChatGPT or Claude export):\n"
-        "  memspan remember FILE"
+        f"  {program} remember FILE"
     )
+
+
+def _program() -> str:
+    """How this program is called here: by its name where the shell finds it, else by its path."""
+    called, found = Path(sys.argv[0]), shutil.which("memspan")
+    if called.stem == "memspan" and called.exists() and not (found and os.path.samefile(found, called)):
+        return _show.one_line(str(called))
+    return "memspan"
