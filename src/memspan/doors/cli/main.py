@@ -47,6 +47,7 @@ GROUPS = {
     },
     "Let others in": {
         "serve": ("memspan.doors.cli.serve:serve", "Serve a memory over HTTP: the REST API and the page."),
+        "mcp": ("memspan.doors.cli.mcp:mcp", "Serve a memory to an MCP client, as tools for a model."),
         "keys": ("memspan.doors.cli.keys:keys", "Say who may call the server."),
     },
     "The file and its parts": {
