@@ -271,6 +271,21 @@ def test_what_remember_reads_watch_knows(following):
     assert (following.watcher.totals.added, following.watcher.totals.known) == (0, count)
 
 
+def test_what_was_forgotten_stays_forgotten(following):
+    """By its source or its words, also when all is read again."""
+    path = following.folder / "1.jsonl"
+    append(path, said(1, "my own words"), called(2, "t", "env"), answered(3, "t", "what it printed"))
+    following.all()
+    with following.memories.of(SHOP) as memory:
+        assert memory.forget(source="claude_code/Bash").items == 1
+    following.end()
+    following.ledger.path.unlink()
+    following.begin()
+    following.all()
+    assert following.texts() == ["my own words"]
+    assert (following.watcher.totals.refused, following.watcher.totals.known) == (1, 1)
+
+
 def run(*arguments: str):
     return CliRunner().invoke(cli, ["watch", *arguments])
 

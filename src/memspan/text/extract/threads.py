@@ -9,7 +9,7 @@ English only; another language finds nothing.
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from math import ceil
 
 from memspan.text.index.words import words
@@ -61,6 +61,10 @@ _ENDED = later(
     r"|dropped|won['’]?t (?:do|need)|obsolete)\b",
     _ANY,
 )
+_END_HINTS = (
+    *("done", "finish", "ed", "shipped", "wrote", "written", "complete", "sent", "told", "paid", "pass", "works"),
+    *("set up", "in place", "never", "no longer", "not need", "n't", "n’t", "forget", "cancel", "obsolete"),
+)
 _NOT_ENDED = later(
     r"\b(?:not|never(?! ?mind)|isn['’]t|aren['’]t|wasn['’]t|hasn['’]t|haven['’]t|still|yet|to be|will be|must be"
     r"|(?:should|needs?|has|have|want) (?:to )?be|once|until|when|if)\b|\?\W*$",
@@ -88,13 +92,26 @@ def left_open(sentence: str) -> bool:
     return _OPEN.search(sentence) is not None and _NOT_OPEN.search(sentence) is None
 
 
+@lru_cache(maxsize=4_096)  # asked once for each thing that is open
+def ends(sentence: str) -> bool:
+    """Whether a sentence says that something is done, or not wanted any more.
+
+    >>> ends("The CLI tests are ported."), ends("The CLI tests are not ported yet.")
+    (True, False)
+    """
+    low = sentence.lower()
+    if not any(hint in low for hint in _END_HINTS) or not _ENDED.search(sentence):
+        return False
+    return not _NOT_ENDED.search(sentence) or _DROPS.search(sentence) is not None
+
+
 def settles(opened: str, sentence: str) -> bool:
     """Whether a later sentence says that what an open one is about is done, or not wanted any more.
 
     >>> settles("TODO: port the CLI tests", "The CLI tests are ported now."), settles("TODO: docs", "Tests are done.")
     (True, False)
     """
-    if not _ENDED.search(sentence) or (_NOT_ENDED.search(sentence) and not _DROPS.search(sentence)):
+    if not ends(sentence):
         return False
     about = topic(opened)
     return bool(about) and len(about & topic(sentence)) >= ceil(SHARE * len(about))
