@@ -2,6 +2,8 @@
 
 import asyncio
 import operator
+import subprocess
+import sys
 import threading
 from typing import Annotated, TypedDict
 
@@ -297,3 +299,36 @@ def test_a_graph_remembers_across_threads(store):
         return await graph.ainvoke({"said": ["Where are my bees?"]})
 
     assert asyncio.run(run())["said"] == ["Where are my bees?", "I keep bees in Sintra."]
+
+
+HAMMER = """
+import random, sys
+from memspan.doors.compat.langgraph import MemspanStore
+place, name = sys.argv[1:]
+dice = random.Random(int(name))
+with MemspanStore(place, durability="process") as store:
+    for number in range(60):
+        space, key, fate = ("n", str(dice.randrange(2))), str(dice.randrange(3)), dice.random()
+        if fate < 0.5:
+            store.put(space, key, {"text": f"{name} {number}"}, ttl=5 if fate < 0.1 else None)
+        elif fate < 0.75:
+            store.delete(space, key)
+        elif fate < 0.9:
+            store.search(("n",), query="text", limit=5)
+        else:
+            store.list_namespaces()
+    store.put(("last", name), "k", {"done": True})
+"""
+
+
+@pytest.mark.slow
+def test_processes_may_put_delete_and_search_at_once(tmp_path):
+    """No call fails because another process was faster, and what is there is listed."""
+    working = [
+        subprocess.Popen([sys.executable, "-c", HAMMER, str(tmp_path / "m.mem"), str(number)], stderr=subprocess.PIPE)
+        for number in range(2)
+    ]
+    assert [(process.communicate(timeout=120)[1].decode(), process.returncode) for process in working] == [("", 0)] * 2
+    with MemspanStore(tmp_path / "m.mem") as store:
+        filled = {item.namespace for item in store.search((), limit=1000)}
+        assert filled == set(store.list_namespaces(limit=1000)) >= {("last", "0"), ("last", "1")}

@@ -3,12 +3,14 @@
 import json
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from memspan.core.clock import Clock, now, seconds
-from memspan.core.errors import BadText
+from memspan.core.errors import BadText, UnknownId
 from memspan.core.records import MAX_META_CHARS, MAX_TEXT_CHARS, Json, Role, Turn, check_text
+from memspan.doors.compat._shelves import erase
 from memspan.text.memory import Memory
 
 _META = "item"
@@ -57,16 +59,15 @@ class Log:
 
     def pop(self) -> Json | None:
         """The last item, now erased; None where there is none."""
-        turns = next(self._backwards(), None)
-        if turns is None:
-            return None
-        self.memory.forget([turn.id for turn in turns])
-        return _item(turns)
+        while turns := next(self._backwards(), None):
+            with suppress(UnknownId):  # somebody else popped it: the one before it is the last now
+                self.memory.forget([turn.id for turn in turns])
+                return _item(turns)
+        return None
 
     def clear(self) -> None:
         """Erase all items; other turns of the session stay."""
-        if ids := [turn.id for turns in self._backwards() for turn in turns]:
-            self.memory.forget(ids)
+        erase(self.memory, [turn.id for turns in self._backwards() for turn in turns])
 
     def _backwards(self) -> Iterator[list[Turn]]:
         """The turns of each item, the last item first."""

@@ -1,7 +1,7 @@
 """Where a shim keeps what another library files under names: a scope a name, all below one, and the list of names."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from hashlib import blake2b
 from os import PathLike
@@ -51,7 +51,7 @@ class Shelves:
         _, id = _entry(name)
         with self._memories.of(f"{self.scope}/{_LIST}") as memory:
             if stored(memory, id) is not None:
-                memory.forget(id)
+                erase(memory, [id])
 
     def close(self) -> None:
         """Let go of the file."""
@@ -95,10 +95,25 @@ def corrects(later: Turn | Record, id: str) -> bool:
     return isinstance(later, Turn) and later.meta.get("corrects") == id
 
 
-def is_newest(memory: Memory, id: str) -> bool:
-    """Whether a turn has no later version."""
-    _, state = memory.item(id)
-    return not state.heir or not corrects(memory.item(state.heir)[0], id)
+def newest(memory: Memory, id: str) -> tuple[Turn, State] | None:
+    """The turn with that id and its state; None where it is gone by now, or has a later version."""
+    try:
+        item, state = memory.item(id)
+        replaced = bool(state.heir) and corrects(memory.item(state.heir)[0], id)
+    except UnknownId:
+        return None
+    return (item, state) if isinstance(item, Turn) and not replaced else None
+
+
+def erase(memory: Memory, ids: Iterable[str]) -> None:
+    """Forget turns with all their versions; what is gone already is no matter."""
+    left = list(ids)
+    while left:
+        try:
+            memory.forget(left)
+            return
+        except UnknownId:  # somebody was faster
+            left = [id for id in left if stored(memory, id) is not None]
 
 
 def rewrite(memory: Memory, id: str, text: str, meta: Mapping[str, Json]) -> str:

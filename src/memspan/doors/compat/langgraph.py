@@ -8,6 +8,7 @@ there is a query, without an embedding function; an earlier value stays in the h
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import islice
@@ -18,9 +19,9 @@ from typing import Any
 
 from memspan.core.changes import State
 from memspan.core.clock import Clock, now, seconds
-from memspan.core.errors import BadText, DuplicateId, MissingExtra, UsageError
+from memspan.core.errors import BadText, DuplicateId, MissingExtra, UnknownId, UsageError
 from memspan.core.records import Json, Turn
-from memspan.doors.compat._shelves import Shelves, is_newest, rewrite, stored
+from memspan.doors.compat._shelves import Shelves, erase, newest, rewrite, stored
 from memspan.text.memory import Memory
 
 try:
@@ -113,8 +114,7 @@ class MemspanStore(BaseStore):
         for namespace in self._namespaces():
             with self._shelves.of(namespace) as memory:
                 gone = [turn.id for turn, state in _newest(memory) if self._is_expired(turn, state)]
-                if gone:
-                    memory.forget(gone)
+                erase(memory, gone)
             self._strike_if_empty(namespace)
             swept += len(gone)
         return swept
@@ -175,21 +175,20 @@ class MemspanStore(BaseStore):
                 hits = memory.recall(op.query or "", tokens=None, limit=depth, kinds=("turn",)).hits
                 found: list[tuple[Turn, float]] = []
                 for hit in hits:
-                    item, state = memory.item(hit.id)
-                    if isinstance(item, Turn) and self._is_hit(memory, item, state, op):
-                        found.append((item, hit.score))
+                    held = newest(memory, hit.id)
+                    if held is not None and self._is_hit(*held, op):
+                        found.append((held[0], hit.score))
                 if len(found) >= need or len(hits) < depth:
                     return found[:need]
                 depth *= 4
 
-    def _is_hit(self, memory: Memory, turn: Turn, state: State, op: SearchOp) -> bool:
+    def _is_hit(self, turn: Turn, state: State, op: SearchOp) -> bool:
         held = turn.meta.get(_META)
         return (
             held is not None
             and held["searched"]
             and self._is_shown(turn, state)
             and _meets(held["value"], op.filter or {})
-            and is_newest(memory, turn.id)
         )
 
     def _list(self, op: ListNamespacesOp) -> list[Namespace]:
@@ -218,8 +217,7 @@ class MemspanStore(BaseStore):
             for op in kept:
                 if op.key in known:
                     self._rewrite(memory, op)
-            if gone := [_id(op.key) for op in puts if op.value is None and op.key in known]:
-                memory.forget(gone)
+            erase(memory, [_id(op.key) for op in puts if op.value is None and op.key in known])
             for op in kept:
                 if op.ttl is not None and (found := stored(memory, _id(op.key))):
                     self._refresh(memory, *found)
@@ -232,10 +230,13 @@ class MemspanStore(BaseStore):
     def _rewrite(self, memory: Memory, op: PutOp) -> None:
         turn = self._turn(op)
         found = stored(memory, turn.id)
-        if found is None:  # deleted since
-            memory.remember(turn, again=True)
-        elif found[0].meta[_META] != turn.meta[_META] or not self._is_shown(*found):
+        if found and self._is_shown(*found) and found[0].meta[_META] == turn.meta[_META]:
+            return
+        try:
             rewrite(memory, turn.id, turn.text, turn.meta)
+        except UnknownId:  # deleted since; what another process may have put in its place by now was put later
+            with suppress(DuplicateId):
+                memory.remember(turn, again=True)
 
     def _turn(self, op: PutOp) -> Turn:
         value, moment = _json(op.value), seconds(self._clock())
@@ -285,7 +286,8 @@ class MemspanStore(BaseStore):
         if ttl is not None:
             ends = seconds(self._clock()) + ttl * _MINUTE_S
             if state.expire_at is None or ends >= state.expire_at + 1:
-                memory.expire(turn.id, ends)
+                with suppress(UnknownId):  # deleted since
+                    memory.expire(turn.id, ends)
 
     def _refresh_by_key(self, turn: Turn) -> None:
         held = turn.meta[_META]

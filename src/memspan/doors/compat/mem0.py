@@ -39,7 +39,7 @@ from memspan.doors.compat._mem0 import (
     told,
     updated,
 )
-from memspan.doors.compat._shelves import Shelves, is_newest, rewrite, stored
+from memspan.doors.compat._shelves import Shelves, erase, newest, rewrite, stored
 from memspan.text.memory import Memory as Memspan
 
 _SHOWN = ("active", "superseded")
@@ -201,9 +201,10 @@ class Memory:
         whose = some_ids({"user_id": user_id, "agent_id": agent_id, "run_id": run_id})
         for path in self._paths(whose):
             with self._shelves.of(path) as memory:
-                gone = [held_of(turn)["id"] for turn, _ in _newest(memory) if _filters.meets(payload(turn), whose)]
-                if gone:
-                    memory.forget(gone)
+                erase(
+                    memory,
+                    [held_of(turn)["id"] for turn, _ in _newest(memory) if _filters.meets(payload(turn), whose)],
+                )
             self._strike_if_empty(path)
         return {"message": "Memories deleted successfully!"}
 
@@ -294,11 +295,9 @@ class Memory:
         while True:
             hits = memory.recall(query, tokens=None, limit=depth, kinds=("turn",), quality=quality).hits
             found = [
-                (hit, item)
+                (hit, held[0])
                 for hit in hits
-                if isinstance(item := memory.item(hit.id)[0], Turn)
-                and self._is_shown(item, wanted, show_expired)
-                and is_newest(memory, item.id)
+                if (held := newest(memory, hit.id)) and self._is_shown(held[0], wanted, show_expired)
             ]
             if len(found) >= need or len(hits) < depth:
                 return found[:need]
@@ -459,6 +458,6 @@ def _versions(memory: Memspan, memory_id: str) -> Iterator[Turn]:
     item, state = memory.item(memory_id)
     while isinstance(item, Turn):
         yield item
-        if is_newest(memory, item.id):
+        if newest(memory, item.id):
             return
         item, state = memory.item(state.heir)
