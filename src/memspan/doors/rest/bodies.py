@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from memspan.core.clock import EARLIEST, LATEST
 from memspan.core.ids import MAX_SCOPE_CHARS
@@ -15,6 +15,13 @@ MOST_HITS = 10_000
 MOST_SECONDS = 600
 USUAL_SECONDS = 20.0
 
+
+def _whole(number: Any) -> Any:  # Any: what stands in the JSON
+    """2.0 is a whole number in JSON's eyes."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+_WHOLE = BeforeValidator(_whole)
 _DIGITS = Annotated[float, Field(ge=EARLIEST, le=LATEST)]
 Written = Annotated[str, Field(max_length=64, json_schema_extra={"format": "moment"})]
 Moment = Annotated[_DIGITS | Written, Field(description="Seconds since 1970 (UTC), or ISO 8601.")]
@@ -80,8 +87,8 @@ class RecallBody(Body):
     """A question, and what the answer may cost."""
 
     question: Annotated[str, Field(max_length=MAX_TEXT_CHARS, json_schema_extra={"format": "name"})]
-    tokens: Annotated[int, Field(ge=0, le=MOST_TOKENS)] | None = 1000
-    limit: Annotated[int, Field(ge=0, le=MOST_HITS)] | None = None
+    tokens: Annotated[int, Field(ge=0, le=MOST_TOKENS), _WHOLE] | None = 1000
+    limit: Annotated[int, Field(ge=0, le=MOST_HITS), _WHOLE] | None = None
     as_of: Moment | None = None
     known_at: Moment | None = None
     history: bool = False
@@ -128,7 +135,7 @@ class ForgetBody(Body):
 class UndoBody(Body):
     """The number of the operation; null: the last one."""
 
-    operation: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    operation: Annotated[int, Field(ge=0, le=2**53), _WHOLE] | None = None
 
 
 class ReflectBody(Body):
