@@ -82,17 +82,18 @@ class Server:
         self._databases.append(self._fresh(_TEMPLATE))
         return self._databases[-1]
 
-    def bare_database(self) -> str:
-        """The name of a database without any tables."""
-        return self._fresh("template0")
+    def bare_database(self, *, extension: bool = True) -> str:
+        """The name of a database without any tables. extension: whether pgvector is there"""
+        name = self._fresh("template0")
+        if extension:
+            with self.admin(name) as connection:
+                connection.execute("CREATE EXTENSION vector")
+        return name
 
     def _fresh(self, template: str) -> str:
         name = f"t{os.getpid()}_{next(_numbers)}"
         with self.admin() as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {OWNER}")
-        if template == "template0":
-            with self.admin(name) as connection:
-                connection.execute("CREATE EXTENSION vector")
         return name
 
     def _wipe(self, name: str) -> None:

@@ -40,6 +40,7 @@ class Server:
 
 
 Place = str | os.PathLike[str] | Server
+Location = Path | Server
 
 
 def is_url(place: object) -> bool:
@@ -51,11 +52,20 @@ def is_url(place: object) -> bool:
     return isinstance(place, str) and place.startswith(SCHEMES)
 
 
-def placed(place: Place) -> Path | Server:
+def placed(place: Place) -> Location:
     """The file or the server that is meant. Raises UsageError."""
     if isinstance(place, Server):
         return place
     return Server(place) if isinstance(place, str) and is_url(place) else Path(place)
+
+
+def spelt(where: Location) -> str:
+    """What opens it again, the password of a server included: for another process, for nobody's eyes.
+
+    >>> spelt(Path("a.mem")), spelt(Server("postgresql://ana:geheim@/notes"))
+    ('a.mem', 'postgresql://ana:geheim@/notes')
+    """
+    return where.url if isinstance(where, Server) else str(where)
 
 
 def _without_password(url: str) -> str:

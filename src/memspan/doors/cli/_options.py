@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from memspan.core.errors import UsageError
+from memspan.core.places import Location, Server, is_url, placed
 from memspan.doors.cli import _show
 
 if TYPE_CHECKING:
@@ -26,15 +27,27 @@ def _keep_key_file(context: click.Context, _option: click.Parameter, path: Path 
     context.meta[_KEY_FILE] = path
 
 
+class _Where(click.Path):
+    """A path, or the URL of a server; no message shows its password."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:  # Any: click's own signature
+        return placed(value) if isinstance(value, Server) or is_url(value) else super().convert(value, param, ctx)
+
+
 _memory = click.option(
     "--memory",
     "-m",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=_Where(),
     envvar="MEMSPAN_MEMORY",
     default="memory.mem",
     show_default=True,
     show_envvar=True,
-    help="The memory file.",
+    help="The memory file, or postgresql://user@host/database.",
 )
 _key_file = click.option(
     "--key-file",
@@ -96,7 +109,7 @@ def key_file() -> Path | None:
 
 @contextmanager
 def opened(
-    path: Path,
+    path: Location,
     scope: str,
     *,
     new: bool = False,
@@ -122,7 +135,10 @@ def opened(
         yield memory
 
 
-def must_exist(path: Path) -> None:
-    """Raises UsageError where there is no file at that path: a mistyped name must not make an empty memory."""
-    if not path.exists():
+def must_exist(path: Location) -> None:
+    """Raises UsageError where there is no file at that path: a mistyped name must not make an empty memory.
+
+    A server answers for itself.
+    """
+    if isinstance(path, Path) and not path.exists():
         raise UsageError(f"no memory at {path}; make one with `memspan remember FILE`, or name it with --memory")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from memspan.core.places import Location
 from memspan.doors.cli import _options, _show
 from memspan.doors.cli._stopping import Stopping
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("name")
 @_options.whose_memory
 @_options.json_option
-def branch(name: str, memory: Path, scope: str, as_json: bool) -> None:
+def branch(name: str, memory: Location, scope: str, as_json: bool) -> None:
     """Copy the memory, all its scopes, to try something in. NAME goes beside it: memory.mem, trip: memory@trip.mem.
 
     NAME may also be a path. Nothing is overwritten. What is forgotten later in the memory stays in its branches:
@@ -38,7 +39,7 @@ def branch(name: str, memory: Path, scope: str, as_json: bool) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @_options.whose_memory
 @_options.json_option
-def merge(file: Path, memory: Path, scope: str, as_json: bool) -> None:
+def merge(file: Path, memory: Location, scope: str, as_json: bool) -> None:
     """Take in what a scope of the branch FILE has learned since it was branched off; merging again takes what is new.
 
     Where both changed the same thing, the memory's own stays and its id is printed. What was forgotten here is not

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from memspan.core.places import Location
 from memspan.doors import fields
 from memspan.doors.cli import _options, _show
 
@@ -25,7 +26,7 @@ from memspan.doors.cli import _options, _show
 )
 @click.option("--now", help="The day it is made for: ISO 8601.  [default: today]")
 @_options.json_option
-def brief(memory: Path, scope: str, project: Path | None, tokens: int, now: str | None, as_json: bool) -> None:
+def brief(memory: Location, scope: str, project: Path | None, tokens: int, now: str | None, as_json: bool) -> None:
     """Print standing instructions, preferences, decisions, what is open and the last sessions.
 
     It is a block for a prompt, fenced as data like that of `memspan recall`; each line cites the turn it is taken

@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from memspan.core.places import Location
 from memspan.doors import fields
 from memspan.doors.cli import _options, _show
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--until", help="Before this moment.")
 @click.option("--about", default="", help="Only what has all these words in it.")
 @_options.json_option
-def changes(memory: Path, scope: str, since: str | None, until: str | None, about: str, as_json: bool) -> None:
+def changes(memory: Location, scope: str, since: str | None, until: str | None, about: str, as_json: bool) -> None:
     """Print what was added, corrected, superseded or forgotten, the oldest first, with the number `undo` takes.
 
     The exit code is 1 where nothing happened.
@@ -36,14 +36,14 @@ def changes(memory: Path, scope: str, since: str | None, until: str | None, abou
 @click.argument("id")
 @_options.whose_memory
 @_options.json_option
-def history(id: str, memory: Path, scope: str, as_json: bool) -> None:
+def history(id: str, memory: Location, scope: str, as_json: bool) -> None:
     """Print all that happened to the turn or record ID, its earlier and later versions, the oldest first."""
     with _options.opened(memory, scope, read_only=True) as opened:
         events = opened.history(id)
     _print(events, memory, scope, as_json)
 
 
-def _print(events: Sequence["Event"], memory: Path, scope: str, as_json: bool) -> None:
+def _print(events: Sequence["Event"], memory: Location, scope: str, as_json: bool) -> None:
     if as_json:
         told = [fields.of_event(event) for event in events]
         click.echo(_show.as_json({"memory": str(memory), "scope": scope, "events": told}))

@@ -1,9 +1,8 @@
 """`memspan correct`: a new version of what was wrong."""
 
-from pathlib import Path
-
 import click
 
+from memspan.core.places import Location
 from memspan.doors.cli import _items, _options, _show
 
 
@@ -13,7 +12,7 @@ from memspan.doors.cli import _items, _options, _show
 @_options.whose_memory
 @click.option("--reason", default="", help="What was wrong; kept with the change.")
 @_options.json_option
-def correct(id: str, text: str, memory: Path, scope: str, reason: str, as_json: bool) -> None:
+def correct(id: str, text: str, memory: Location, scope: str, reason: str, as_json: bool) -> None:
     """Put TEXT in the place of the turn or record ID, which steps back behind it.
 
     The old words stay in the file: `memspan history` tells of them, `memspan recall --known-at` shows what was

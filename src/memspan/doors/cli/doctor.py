@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from memspan.core.errors import UsageError
+from memspan.core.places import Location
 from memspan.core.records import Json
 from memspan.doors.cli import _options, _show
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     "--repair", is_flag=True, help="Save every readable turn into a new file; the damaged one is kept beside it."
 )
 @_options.json_option
-def doctor(memory: Path, rebuild: bool, repair: bool, as_json: bool) -> None:
+def doctor(memory: Location, rebuild: bool, repair: bool, as_json: bool) -> None:
     """Read every row of a memory file, of all its scopes, and compare it with its checksum.
 
     The exit code is 1 where problems are left. Without --rebuild and --repair nothing is changed.
@@ -33,19 +35,30 @@ def doctor(memory: Path, rebuild: bool, repair: bool, as_json: bool) -> None:
         done = _repair(memory)
     elif rebuild:
         done = {"rebuilt": _rebuild(memory)}
-    from memspan.text.store.doctor import examine
-
-    health = examine(memory, _options.key())
+    health = _examined(memory)
     _report(health, memory, done, as_json)
     if not health.ok:
         sys.exit(1)
 
 
-def _rebuild(memory: Path) -> int:
-    """How many turns, of all scopes of the file."""
-    from memspan.text.store.sqlite import SqliteStore
+def _examined(memory: Location) -> "Health":
+    from memspan.text.store.doctor import check, examine
+    from memspan.text.store.opening import open_store
 
-    store = SqliteStore(memory, read_only=True, key=_options.key())
+    if isinstance(memory, Path):
+        return examine(memory, _options.key())
+    store = open_store(memory, read_only=True)
+    try:
+        return check(store)
+    finally:
+        store.close()
+
+
+def _rebuild(memory: Location) -> int:
+    """How many turns, of all scopes of the file."""
+    from memspan.text.store.opening import open_store
+
+    store = open_store(memory, read_only=True, key=_options.key())
     try:
         scopes = store.scopes()
     finally:
@@ -58,9 +71,11 @@ def _rebuild(memory: Path) -> int:
     return count
 
 
-def _repair(memory: Path) -> dict[str, Json]:
+def _repair(memory: Location) -> dict[str, Json]:
     from memspan.text.store.doctor import repair
 
+    if not isinstance(memory, Path):
+        raise UsageError("--repair makes a new file of a damaged one; on a server, restore a backup")
     bar = _show.Bar("repairing")
     made = repair(memory, bar, _options.key())
     bar.clear()
@@ -73,7 +88,7 @@ def _repair(memory: Path) -> dict[str, Json]:
     }
 
 
-def _report(health: "Health", memory: Path, done: dict[str, Json], as_json: bool) -> None:
+def _report(health: "Health", memory: Location, done: dict[str, Json], as_json: bool) -> None:
     problems = [
         {"table": problem.table, "key": str(problem.key), "what": problem.what, "repairable": problem.repairable}
         for problem in health.problems

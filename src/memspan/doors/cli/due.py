@@ -1,10 +1,10 @@
 """`memspan due`: the reminders whose time has come."""
 
 import sys
-from pathlib import Path
 
 import click
 
+from memspan.core.places import Location
 from memspan.doors import fields
 from memspan.doors.cli import _options, _show
 
@@ -13,7 +13,7 @@ from memspan.doors.cli import _options, _show
 @_options.whose_memory
 @click.option("--now", help="As if it were this moment: ISO 8601.  [default: the clock]")
 @_options.json_option
-def due(memory: Path, scope: str, now: str | None, as_json: bool) -> None:
+def due(memory: Location, scope: str, now: str | None, as_json: bool) -> None:
     """Print the reminders ("remind me to ... on Friday", "... when Ann calls") that have fired, the first first.
 
     `memspan archive ID` puts one away that is done. The exit code is 1 where nothing is due.

@@ -1,16 +1,15 @@
 """`memspan export`: all turns of a scope, as JSONL that `remember` reads."""
 
-from pathlib import Path
-
 import click
 
+from memspan.core.places import Location
 from memspan.doors.cli import _options, _show
 
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
 @_options.whose_memory
-def export(file: str, memory: Path, scope: str) -> None:
+def export(file: str, memory: Location, scope: str) -> None:
     """Write all turns of a scope to FILE (- is standard output), one JSON object a line.
 
     `memspan remember FILE` reads it back, equal to the last character.

@@ -2,13 +2,13 @@
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from memspan.core.clock import iso
 from memspan.core.errors import UsageError
+from memspan.core.places import Location
 from memspan.doors import fields
 from memspan.doors.cli import _items, _options, _show
 from memspan.doors.cli._stopping import Stopping
@@ -40,7 +40,7 @@ _MEANS = {
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_options.json_option
 def forget(
-    ids: tuple[str, ...], memory: Path, scope: str, dry_run: bool, yes: bool, as_json: bool, **where: Any
+    ids: tuple[str, ...], memory: Location, scope: str, dry_run: bool, yes: bool, as_json: bool, **where: Any
 ) -> None:
     """Erase turns and records, what was made of them and every byte of them from the file, and print the receipt.
 
@@ -90,7 +90,7 @@ def _preview(opened: "Memory", plan: "Receipt") -> list[str]:
 @click.command()
 @_options.whose_memory
 @_options.json_option
-def receipts(memory: Path, scope: str, as_json: bool) -> None:
+def receipts(memory: Location, scope: str, as_json: bool) -> None:
     """Print the receipts of all that was forgotten in a scope, the oldest first; finishes what was kept pending.
 
     The exit code is 1 where nothing was ever forgotten.
@@ -108,7 +108,7 @@ def receipts(memory: Path, scope: str, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _print(receipt: "Receipt", preview: list[str], memory: Path, scope: str, as_json: bool) -> None:
+def _print(receipt: "Receipt", preview: list[str], memory: Location, scope: str, as_json: bool) -> None:
     if as_json:
         click.echo(_show.as_json({"memory": str(memory), "scope": scope, **fields.of_receipt(receipt)}))
     elif not receipt.items:

@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import click
 
+from memspan.core.places import Location
 from memspan.core.records import QUALITIES, Hit, Recall
 from memspan.doors import fields
 from memspan.doors.cli import _options, _show
@@ -42,7 +42,9 @@ from memspan.doors.cli import _options, _show
 )
 @click.option("--context", is_flag=True, help="Print only the text to put into a prompt.")
 @_options.json_option
-def recall(question: str, memory: Path, scope: str, explain: bool, context: bool, as_json: bool, **asked: Any) -> None:
+def recall(
+    question: str, memory: Location, scope: str, explain: bool, context: bool, as_json: bool, **asked: Any
+) -> None:
     """Print what bears on QUESTION, best first: turns with who said them, when, and their ids, and facts about them.
 
     What something newer has replaced stands behind it, with until when it held and by what it was superseded.
@@ -61,7 +63,7 @@ def recall(question: str, memory: Path, scope: str, explain: bool, context: bool
         sys.exit(1)
 
 
-def _page(found: Recall, memory: Path, scope: str, explain: bool) -> Iterator[str]:
+def _page(found: Recall, memory: Location, scope: str, explain: bool) -> Iterator[str]:
     if not found:
         yield f"nothing found in {_show.one_line(str(memory))}, scope {_show.one_line(scope)}"
         return

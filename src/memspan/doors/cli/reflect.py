@@ -1,10 +1,10 @@
 """`memspan reflect`: consolidate what was said."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from memspan.core.places import Location
 from memspan.doors import fields
 from memspan.doors.cli import _options, _show
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     "--seconds", type=click.FloatRange(min=0), help="Stop after so long; the next call goes on.  [default: to the end]"
 )
 @_options.json_option
-def reflect(memory: Path, scope: str, seconds: float | None, as_json: bool) -> None:
+def reflect(memory: Location, scope: str, seconds: float | None, as_json: bool) -> None:
     """Consolidate a scope: episodes, days and weeks and months, entities, standing wishes, duplicates.
 
     It also decides what new turns replace or contradict, erases what has expired and archives what is past the

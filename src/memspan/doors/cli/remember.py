@@ -4,12 +4,12 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from memspan.core.errors import MalformedFile, StoreError, UsageError
+from memspan.core.places import Location
 from memspan.core.records import Turn
 from memspan.doors.cli import _options, _show
 from memspan.doors.cli._stopping import Stopping
@@ -95,7 +95,7 @@ class _How:
 @click.option("--again", is_flag=True, help="Take in words that were forgotten here; without it they are refused.")
 @_options.setting_option
 @_options.json_option
-def remember(files: tuple[str, ...], memory: Path, scope: str, as_json: bool, **how: Any) -> None:
+def remember(files: tuple[str, ...], memory: Location, scope: str, as_json: bool, **how: Any) -> None:
     """Read FILES (- is standard input) into a memory, and keep every word.
 
     Formats: plain text, markdown, jsonl (one turn a line), chatgpt and claude (exports, also as the zip they come
@@ -123,7 +123,7 @@ def _remember_text(memory: "Memory", text: str, how: _How) -> Tally:
     return tally
 
 
-def _remember_file(memory: "Memory", name: str, path: Path, how: _How) -> Tally:
+def _remember_file(memory: "Memory", name: str, path: Location, how: _How) -> Tally:
     from memspan.text.read import read
 
     tally, bar = Tally("standard input" if name == "-" else name), _show.Bar(f"remembering {name}")
@@ -150,7 +150,7 @@ def _noted(turns: Iterator[Turn], meta: dict[str, str]) -> Iterator[Turn]:
     return (replace(turn, meta={**turn.meta, **meta}) for turn in turns) if meta else turns
 
 
-def _safe_ones(tally: Tally, path: Path) -> str:
+def _safe_ones(tally: Tally, path: Location) -> str:
     verb = "is" if tally.stored == 1 else "are"
     return f"{_show.amount(tally.stored, 'turn')} of it {verb} safe in {_show.one_line(str(path))}"
 
@@ -195,7 +195,7 @@ def _remember(memory: "Memory", batch: list[Turn], tally: Tally, *, again: bool)
             _remember(memory, [turn], tally, again=again)
 
 
-def _report(tallies: list[Tally], memory: Path, scope: str, seconds: float, as_json: bool) -> None:
+def _report(tallies: list[Tally], memory: Location, scope: str, seconds: float, as_json: bool) -> None:
     sums = {name: sum(getattr(tally, name) for tally in tallies) for name in _COUNTS}
     if as_json:
         files = [

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from memspan.core.places import Location
 from memspan.doors.cli import _options, _show
 
 
@@ -16,7 +17,7 @@ from memspan.doors.cli import _options, _show
     show_default=True,
     help="The page; a file that is there is replaced.",
 )
-def report(memory: Path, scope: str, out: Path) -> None:
+def report(memory: Location, scope: str, out: Path) -> None:
     """Write what a scope holds as one HTML file: timeline, search by plain words, items, graph, changes, receipts.
 
     It opens in any browser, without a network and without a server, and can change nothing. It holds what was

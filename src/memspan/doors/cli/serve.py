@@ -1,11 +1,11 @@
 """`memspan serve`: the REST server and the page."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from memspan.core.errors import MissingExtra
+from memspan.core.places import Location, spelt
 from memspan.doors.cli import _options, _show
 from memspan.doors.rest.settings import Settings
 
@@ -36,18 +36,18 @@ state_option = click.option(
     help="Calls a second of one key, or of one address where there are no keys; 0: any number.",
 )
 @_options.setting_option
-def serve(memory: Path, **how: Any) -> None:
+def serve(memory: Location, **how: Any) -> None:
     """Serve a memory over HTTP: the REST API, and the page at /. Stop it with Ctrl-C or SIGTERM.
 
     Without keys only this machine can reach it. `memspan keys add` makes one; from then on nobody comes in without.
     Each call names its scope: ?scope=acme/alice. Calls in flight are answered before it stops.
     """
     key_file = _options.key_file()
-    told = Settings(place=str(memory), key_file=str(key_file) if key_file else None, **how)
+    told = Settings(place=spelt(memory), key_file=str(key_file) if key_file else None, **how)
     try:
         from memspan.doors.rest import server
     except ImportError as why:
         raise MissingExtra("serve", "the server") from why
     server.check(told, _options.key())
-    click.echo(f"serving {_show.one_line(told.place)} on http://{told.host}:{told.port}/ (Ctrl-C stops it)")
+    click.echo(f"serving {_show.one_line(str(memory))} on http://{told.host}:{told.port}/ (Ctrl-C stops it)")
     server.serve(told)

@@ -1,10 +1,10 @@
 """`memspan pin`, `unpin`, `hold`, `release`, `expire`, `archive`, `restore`: what is to become of one item."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from memspan.core.places import Location
 from memspan.doors.cli import _items, _options, _show
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def _of_one_item(command: Any) -> click.Command:  # Any: click's own decorators
     return click.command()(with_options)
 
 
-def _say(opened: "Memory", memory: Path, id: str, done: str, as_json: bool, **facts: str | None) -> None:
+def _say(opened: "Memory", memory: Location, id: str, done: str, as_json: bool, **facts: str | None) -> None:
     if as_json:
         fields = {"memory": str(memory), "scope": opened.scope, "id": id, "done": done, **facts}
         click.echo(_show.as_json(fields))
@@ -31,7 +31,7 @@ def _say(opened: "Memory", memory: Path, id: str, done: str, as_json: bool, **fa
 
 @_of_one_item
 @_options.json_option
-def pin(id: str, memory: Path, scope: str, as_json: bool) -> None:
+def pin(id: str, memory: Location, scope: str, as_json: bool) -> None:
     """Keep the turn or record ID when others are archived for room."""
     with _options.opened(memory, scope) as opened:
         opened.pin(id)
@@ -40,7 +40,7 @@ def pin(id: str, memory: Path, scope: str, as_json: bool) -> None:
 
 @_of_one_item
 @_options.json_option
-def unpin(id: str, memory: Path, scope: str, as_json: bool) -> None:
+def unpin(id: str, memory: Location, scope: str, as_json: bool) -> None:
     """Let ID be archived for room again."""
     with _options.opened(memory, scope) as opened:
         opened.pin(id, False)
@@ -50,7 +50,7 @@ def unpin(id: str, memory: Path, scope: str, as_json: bool) -> None:
 @_of_one_item
 @_reason
 @_options.json_option
-def hold(id: str, reason: str, memory: Path, scope: str, as_json: bool) -> None:
+def hold(id: str, reason: str, memory: Location, scope: str, as_json: bool) -> None:
     """Refuse to forget ID until `memspan release`: a legal hold, say."""
     with _options.opened(memory, scope) as opened:
         opened.hold(id, reason=reason)
@@ -60,7 +60,7 @@ def hold(id: str, reason: str, memory: Path, scope: str, as_json: bool) -> None:
 @_of_one_item
 @_reason
 @_options.json_option
-def release(id: str, reason: str, memory: Path, scope: str, as_json: bool) -> None:
+def release(id: str, reason: str, memory: Location, scope: str, as_json: bool) -> None:
     """Take the hold off ID: it may be forgotten again."""
     with _options.opened(memory, scope) as opened:
         opened.release(id, reason=reason)
@@ -71,7 +71,7 @@ def release(id: str, reason: str, memory: Path, scope: str, as_json: bool) -> No
 @click.option("--at", help="The moment: ISO 8601, e.g. 2025-01-31 or 2025-01-31T18:00Z.")
 @click.option("--never", is_flag=True, help="Take the moment away again.")
 @_options.json_option
-def expire(id: str, at: str | None, never: bool, memory: Path, scope: str, as_json: bool) -> None:
+def expire(id: str, at: str | None, never: bool, memory: Location, scope: str, as_json: bool) -> None:
     """Hide ID from a moment on; the first `memspan reflect` after it erases it."""
     if (at is None) != never:
         raise click.UsageError("give --at WHEN, or --never.")
@@ -87,7 +87,7 @@ def expire(id: str, at: str | None, never: bool, memory: Path, scope: str, as_js
 @_of_one_item
 @_reason
 @_options.json_option
-def archive(id: str, reason: str, memory: Path, scope: str, as_json: bool) -> None:
+def archive(id: str, reason: str, memory: Location, scope: str, as_json: bool) -> None:
     """Put ID out of the way: no recall finds it until `memspan restore`."""
     with _options.opened(memory, scope) as opened:
         opened.archive(id, reason=reason)
@@ -97,7 +97,7 @@ def archive(id: str, reason: str, memory: Path, scope: str, as_json: bool) -> No
 @_of_one_item
 @_reason
 @_options.json_option
-def restore(id: str, reason: str, memory: Path, scope: str, as_json: bool) -> None:
+def restore(id: str, reason: str, memory: Location, scope: str, as_json: bool) -> None:
     """Bring ID back that was archived, superseded or quarantined."""
     with _options.opened(memory, scope) as opened:
         opened.restore(id, reason=reason)

@@ -1,9 +1,8 @@
 """`memspan stats`: what a memory holds."""
 
-from pathlib import Path
-
 import click
 
+from memspan.core.places import Location
 from memspan.doors import fields
 from memspan.doors.cli import _options, _show
 
@@ -11,7 +10,7 @@ from memspan.doors.cli import _options, _show
 @click.command()
 @_options.whose_memory
 @_options.json_option
-def stats(memory: Path, scope: str, as_json: bool) -> None:
+def stats(memory: Location, scope: str, as_json: bool) -> None:
     """Print how many turns a scope holds, from when to when, the file's size, format and embedders."""
     with _options.opened(memory, scope, read_only=True) as opened:
         found = opened.stats()

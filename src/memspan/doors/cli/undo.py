@@ -1,9 +1,8 @@
 """`memspan undo`: take the last change back."""
 
-from pathlib import Path
-
 import click
 
+from memspan.core.places import Location
 from memspan.doors import fields
 from memspan.doors.cli import _options, _show
 
@@ -12,7 +11,7 @@ from memspan.doors.cli import _options, _show
 @_options.whose_memory
 @click.option("--operation", type=click.IntRange(min=1), help="The one of this number, as `memspan changes` prints it.")
 @_options.json_option
-def undo(memory: Path, scope: str, operation: int | None, as_json: bool) -> None:
+def undo(memory: Location, scope: str, operation: int | None, as_json: bool) -> None:
     """Take the last command that changed a scope back, or an earlier one; it can be undone in turn.
 
     What was forgotten is gone, and what was changed again since must be taken back first: then nothing is changed

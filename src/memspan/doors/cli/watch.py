@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from memspan.core.errors import UsageError
+from memspan.core.places import Location
 from memspan.core.records import Json
 from memspan.doors.cli import _options, _show
 from memspan.doors.cli._stopping import Stopping
@@ -56,7 +57,7 @@ _SAID = {
 )
 @_options.setting_option
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each event.")
-def watch(folders: tuple[str, ...], memory: Path, once: bool, interval: float, as_json: bool, **how: Any) -> None:
+def watch(folders: tuple[str, ...], memory: Location, once: bool, interval: float, as_json: bool, **how: Any) -> None:
     """Follow the transcripts under FOLDERS, such as ~/.claude/projects or ~/.codex/sessions, into a memory.
 
     Known are those of Claude Code, Codex CLI and Gemini CLI. Each project gets a scope of its own, named after the
@@ -85,7 +86,7 @@ def watch(folders: tuple[str, ...], memory: Path, once: bool, interval: float, a
         _end(watcher.totals, memory, as_json)
 
 
-def _memories(memory: Path, setting: str | None, secrets: str) -> "Memories":
+def _memories(memory: Location, setting: str | None, secrets: str) -> "Memories":
     """Opens the scopes of projects. Raises MissingExtra before anything is read."""
     from memspan.doors.memories import Memories
     from memspan.text.memory import Memory
@@ -109,7 +110,7 @@ def _go_on(watcher: "Watcher", *, once: bool, interval: float) -> None:
             time.sleep(interval)
 
 
-def _beside(memory: Path) -> Path:
+def _beside(memory: Location) -> Path:
     """Where the state is kept unless it is told. Raises UsageError where the memory is no file."""
     if str(memory).startswith(("postgresql:", "postgres:")):
         raise UsageError("a memory in a database has no place beside it; name a file with --state")
@@ -136,7 +137,7 @@ def _print_json(value: Mapping[str, Json]) -> None:
     sys.stdout.flush()
 
 
-def _end(totals: "Totals", memory: Path, as_json: bool) -> None:
+def _end(totals: "Totals", memory: Location, as_json: bool) -> None:
     if as_json:
         _print_json({"event": "end", "memory": str(memory), **asdict(totals)})
         return
