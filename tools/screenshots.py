@@ -3,7 +3,7 @@
 python tools/screenshots.py --out docs/images
 
 Needs playwright, a Chromium on the path, and the extra serve. The clocks of memory and browser are set, so that a
-picture changes only where the page does.
+picture changes where the page does, and in how long a recall took.
 """
 
 from __future__ import annotations

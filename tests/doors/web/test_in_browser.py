@@ -351,6 +351,25 @@ def test_an_error_is_a_sentence(browser, memory):
     made.context.close()
 
 
+def test_secrets_are_shown_to_whoever_asks_only(browser, tmp_path):
+    """A quarantined turn stands in every list without its words."""
+    pytest.importorskip("detect_secrets")
+    with Memory(tmp_path / "a.mem", scope="demo", secrets="quarantine") as opened:
+        (id_,) = opened.remember("The key is AKIAIOSFODNN7EXAMPLE, keep it.").ids  # the published example of one
+    with served(tmp_path / "a.mem") as address:
+        made = Watched(browser, address)
+        for view, more in (("timeline", {}), ("changed", {}), ("forget", {"ids": id_}), ("item", {"id": id_})):
+            open_(made.page, address, view, **more)
+            if view == "forget":
+                made.page.wait_for_selector(".plan")
+            assert made.page.get_by_text("kept out of sight").count() >= 1, view
+            assert "AKIA" not in made.page.locator("main").text_content(), view
+        made.page.get_by_role("button", name="Show what is kept out of sight").first.click()
+        assert "AKIA" in made.page.locator(".words").text_content()
+        made.check()
+        made.context.close()
+
+
 def test_a_key_is_kept_in_the_tab_and_sent_to_the_server_only(browser, tmp_path):
     """Without it a sentence says what is missing; a wrong one is refused; the right one opens its tenant."""
     path = friendly(tmp_path / "demo.mem")

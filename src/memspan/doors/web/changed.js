@@ -60,7 +60,8 @@ async function contradictions() {
 
 const TAKEN_BACK = new Set(["forgotten", "undone", "used"]);
 function lately() {
-  const offered = new Set();
+  const offered = new Set(),
+    secret = new Set(); // the newest come first, so that it was quarantined is told before its words
   const fetch = async (after) => {
     const got = await get("changes", { newest: true, after, limit: 25 });
     return { rows: got.events, next: got.next };
@@ -68,6 +69,8 @@ function lately() {
   const draw = (one) => {
     const first = !offered.has(one.operation); // a call that did many things is taken back as one
     offered.add(one.operation);
+    if (one.what === "quarantined") secret.add(one.id);
+    const words = secret.has(one.id) ? OUT_OF_SIGHT : short(one.text.split("\n", 1)[0] || "forgotten words", 80);
     const back = acting(
       "Take back",
       async () => {
@@ -85,9 +88,7 @@ function lately() {
       h(
         "span",
         { class: "what" },
-        one.id
-          ? h("bdi", {}, toItem(one.id, {}, short(one.text.split("\n", 1)[0] || "forgotten words", 80)))
-          : h("span", { class: "quiet-words" }, one.kind),
+        one.id ? h("bdi", {}, toItem(one.id, {}, words)) : h("span", { class: "quiet-words" }, one.kind),
       ),
       first && MEMORY.writable && !TAKEN_BACK.has(one.what) ? back : "",
     );

@@ -50,7 +50,7 @@ async function strongest(nodes, edges) {
       .map(async (one) => {
         const there = await get(itemPath(one.id)).catch(() => null);
         one.kind = there ? there.kind : "gone";
-        one.name = there ? nameOf(there) : "gone";
+        one.name = !there ? "gone" : quarantined(there) ? OUT_OF_SIGHT : nameOf(there);
       }),
   );
   return { nodes: shown, edges: edges.filter((one) => held.has(one.source) && held.has(one.target)), all: nodes.size };

@@ -99,7 +99,7 @@ async function linked(links, id) {
       {},
       h("span", { class: "tag kind" }, visible(one.kind)),
       out ? " → " : " ← ",
-      h("bdi", {}, toItem(other, {}, there ? short(there.text) : "gone")),
+      h("bdi", {}, toItem(other, {}, there ? (quarantined(there) ? OUT_OF_SIGHT : short(there.text)) : "gone")),
       one.weight < 1 && h("span", { class: "quiet-words" }, ` ${one.weight.toFixed(2)}`),
     );
   };

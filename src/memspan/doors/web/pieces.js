@@ -112,8 +112,10 @@ function entry(one, { dated = true } = {}) {
   );
 }
 // what holds secrets is shown to whoever asks for it, not to whoever looks over a shoulder
+const OUT_OF_SIGHT = "kept out of sight";
+const quarantined = (one) => Boolean(one.state && one.state.status === "quarantined");
 function hidden(one) {
-  if (!one.state || one.state.status !== "quarantined") return null;
+  if (!quarantined(one)) return null;
   const box = h("p", { class: "said" });
   box.append(button("Show what is kept out of sight", () => box.replaceWith(said(one.text)), { class: "quiet" }));
   return box;
