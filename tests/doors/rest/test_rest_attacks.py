@@ -7,7 +7,7 @@ import random
 import socket
 import unicodedata
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote_plus, urlencode
 
 import pytest
 from tests.doors.rest.running import running
@@ -218,10 +218,10 @@ def leaks(ground, attempt, answer):
     told = body.decode("utf-8", "replace")
     if status >= 500:
         return f"{status}: {told[:200]}"
-    asked = f"{attempt.target} {attempt.body.decode()}"
+    asked = f"{unquote_plus(unquote_plus(attempt.target))} {attempt.body.decode()}"
     if SECRET in told or (CANARY in told and CANARY not in asked):
         return told[:200]
-    new = [id for id in ground.ids if id in told and id not in asked and quote(id, safe="") not in asked]
+    new = [id for id in ground.ids if id in told and id not in asked]
     return f"ids {new}" if new else ""
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib import import_module
+from typing import Any
 
 import anyio.to_thread
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -21,6 +22,10 @@ from memspan.doors.rest.limits import STOPPING
 from memspan.doors.rest.replies import problem, problem_of, reply
 from memspan.doors.rest.settings import Settings
 from memspan.doors.web import page
+
+
+# spans and logs that FastAPI would make hold queries, and with them scopes and words; older ones know no such setting
+_SILENT: Any = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
 
 
 def from_environment() -> ASGIApp:
@@ -49,6 +54,7 @@ def make(told: Settings, secret: bytes | None = None) -> ASGIApp:
         redoc_url=None,
         lifespan=life,
         redirect_slashes=False,
+        telemetry=_SILENT,
     )
     app.state.door = door
     for routes in (routes_words, routes_items, routes_log, routes_stream):
