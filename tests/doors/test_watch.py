@@ -343,9 +343,10 @@ def test_killed_again_and_again_nothing_is_lost_or_twice(tmp_path):
     writer = threading.Thread(target=_write, args=(paths, stop))
     writer.start()
     try:
-        for _ in range(15):
+        for _ in range(20):
             process = watching(tmp_path, "--interval", "0.01")
-            time.sleep(dice.uniform(0.3, 1.2))
+            _at_work(process, tmp_path / "m.mem.watch")
+            time.sleep(dice.uniform(0, 0.05))
             process.kill()
             process.wait()
             process.stdout.close(), process.stderr.close()
@@ -358,6 +359,17 @@ def test_killed_again_and_again_nothing_is_lost_or_twice(tmp_path):
         with Memory(tmp_path / "m.mem", scope=scope_of(f"/w/p{number}"), read_only=True) as memory:
             assert [turn.text for turn in memory.turns()] == [turn.text for turn in read(path)]
             assert memory.stats().turns > 100
+
+
+def _at_work(process, ledger):
+    """Wait until a step is added to the ledger that the process wrote anew."""
+    began = time.time_ns()
+    sizes = set()
+    while len(sizes) < 2:
+        assert process.poll() is None and time.time_ns() < began + 30e9
+        if ledger.exists() and (status := ledger.stat()).st_mtime_ns > began:
+            sizes.add(status.st_size)
+        time.sleep(0.001)
 
 
 def _write(paths, stop):
