@@ -251,7 +251,8 @@ class _Merging:
 
     def __init__(self, store: SqliteStore, connection: Connection, key: int, since: _Since, now: float) -> None:
         self._connection, self._key, self._since, self._path = connection, key, since, store.path
-        self._hasher = tombstones.Hasher(store.secret(), key)
+        scope: str = connection.execute("SELECT path FROM scope WHERE key = ?", (key,)).get
+        self._hasher = store.hasher(connection, scope, store.secret(), key)
         self._operation = Operation(connection, key, "merge", now)
         self._log = list(change_rows.after(connection, key, since.ours, store.path))
         self._conflicts: list[str] = []

@@ -59,6 +59,7 @@ _key_file = click.option(
 
 
 place_option = _memory  # for commands that do not open the memory itself
+key_file_option = _key_file  # for commands that name memories in another way
 
 
 def memory_option(command: Command) -> Command:

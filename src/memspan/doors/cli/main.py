@@ -52,6 +52,7 @@ GROUPS = {
     },
     "The file and its parts": {
         "doctor": ("memspan.doors.cli.doctor:doctor", "Check and repair a memory file."),
+        "migrate": ("memspan.doors.cli.migrate:migrate", "Move a memory to a server, or back into a file."),
         "reembed": ("memspan.doors.cli.reembed:reembed", "Make the vectors anew, for another setting."),
         "methods": ("memspan.doors.cli.methods:methods", "List what can be plugged in."),
         "models": ("memspan.doors.cli.models:models", "Build model files that do not come along."),

@@ -72,7 +72,7 @@ def plan(store: Store, scope: str, selector: Selector, now: float) -> Receipt:
     key = store.scope_key(scope)
     with store.snapshot(scope) as connection:
         doomed = _doomed(store, connection, key, scope, selector)
-        digest = _digest(tombstones.Hasher(secret, key or 0), doomed)
+        digest = _digest(store.hasher(connection, scope, secret, key or 0), doomed)
     return Receipt(
         operation=0,
         at=now,
@@ -93,7 +93,7 @@ def forget(store: Store, scope: str, selector: Selector, now: float) -> Receipt:
     with store.erasing(scope) as connection:
         key = store.make_scope_key(connection, scope)
         doomed = _doomed(store, connection, key, scope, selector)
-        hasher = tombstones.Hasher(secret, key)
+        hasher = store.hasher(connection, scope, secret, key)
         operation = Operation(connection, key, "forget", now)
         receipt = Receipt(
             operation=operation.number,

@@ -177,8 +177,10 @@ class Session:
         return self._changes
 
     def last_seq(self, table: Numbered, scope: int) -> int:
-        """The highest number given in the scope that is written in."""
-        assert self.counters is not None
+        """The highest number given in the scope."""
+        if self.counters is None:
+            found: int | None = self.execute(f"SELECT {table} FROM scope WHERE key = ?", (scope,)).get
+            return found or 0
         return self.counters[table]
 
     def took(self, table: Numbered, scope: int, last: int) -> None:

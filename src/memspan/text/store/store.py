@@ -24,6 +24,7 @@ from memspan.text.store.rows import Derived, TurnRow, UnitRow
 from memspan.text.store.sql import Connection
 
 Item = TypeVar("Item")
+TOMBSTONES = "tombstones"
 _BATCH = 1000
 _LAST_SEQ = 2**63 - 1
 
@@ -131,7 +132,7 @@ class Store(ABC):
         with self.transaction(scope) as connection:
             key = self.make_scope_key(connection, scope)
             operation = Operation(connection, key, verb, now)
-            hasher = tombstones.Hasher(secret, key)
+            hasher = self.hasher(connection, scope, secret, key)
             if again:
                 both = [digest(turn) for turn in turns for digest in (hasher.wide, hasher.near)]
                 tombstones.lift(connection, key, both)
@@ -208,6 +209,15 @@ class Store(ABC):
                     found = self._first_setting("secret", found)
             self._secret = blake2b(found.encode(), digest_size=16).digest()
         return self._secret
+
+    def hasher(self, connection: Connection, scope: str, secret: bytes, key: int) -> tombstones.Hasher:
+        """What makes the tombstones of a scope; one that was moved here goes on with the key of where it came from.
+
+        secret, key: of this place, and the scope's number in it
+        """
+        find = "SELECT value FROM setting WHERE key = ?"
+        moved: str | None = connection.execute(find, (_setting_key(TOMBSTONES, scope),)).get
+        return tombstones.Hasher(secret, key, bytes.fromhex(moved) if moved else None)
 
     def setting(self, name: str, scope: str = "") -> str | None:
         """What was kept under a name, None where nothing was. scope: whose it is, "" = of all"""

@@ -34,10 +34,10 @@ def normalised(text: str) -> str:
 
 
 class Hasher:
-    """Digests of one scope's texts. secret: the file's;  scope: its number in the file"""
+    """Digests of one scope's texts. secret: the file's;  scope: its number in the file;  key: instead of both"""
 
-    def __init__(self, secret: bytes, scope: int) -> None:
-        self.key = blake2b(scope.to_bytes(8, "little"), key=secret, digest_size=32).digest()
+    def __init__(self, secret: bytes, scope: int, key: bytes | None = None) -> None:
+        self.key = key or blake2b(scope.to_bytes(8, "little"), key=secret, digest_size=32).digest()
 
     def of(self, text: str) -> bytes:
         """Of a text, wherever it is said. (16,) bytes"""
