@@ -23,7 +23,6 @@ from memspan.doors.rest.replies import problem, problem_of, reply
 from memspan.doors.rest.settings import Settings
 from memspan.doors.web import page
 
-
 # spans and logs that FastAPI would make hold queries, and with them scopes and words; older ones know no such setting
 _SILENT: Any = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
 
