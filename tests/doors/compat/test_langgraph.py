@@ -177,6 +177,18 @@ def test_a_query_goes_over_all_namespaces_below_a_prefix(store):
     assert len({(item.namespace, item.key) for page in pages for item in page}) == 7
 
 
+def test_namespaces_of_one_item_are_ranked_beside_each_other(store):
+    """Where a scope's own statistics say nothing; within a namespace the order stays that of the recall."""
+    for number in range(12):
+        store.put(("users", str(number)), "k", {"text": f"User {number} likes tea and item{number}."})
+    store.put(("users", "12"), "a", {"text": "They sail on Sundays."})
+    store.put(("users", "12"), "b", {"text": "They mend nets on Mondays."})
+    assert store.search(("users",), query="item7")[0].namespace == ("users", "7")
+    assert store.search(("users",), query="Who sails on Sundays?")[0].key == "a"
+    keys = [item.key for item in store.search(("users",), query="nets on Mondays", limit=20) if item.key in "ab"]
+    assert keys == [item.key for item in store.search(("users", "12"), query="nets on Mondays")] == ["b", "a"]
+
+
 def test_an_earlier_value_is_in_the_history_until_the_key_is_deleted(tmp_path, store, clock):
     """One item a key, found by its newest words only; then no byte of any version is left."""
     store.put(("users", "1"), "code", {"text": "The code is 4711-abcd."})

@@ -92,6 +92,17 @@ def test_nobody_is_read_by_a_wildcard_or_out_of_another_scope(memory):
     assert texts(memory.get_all(user_id="bob")) == ["Bob's secret is 4711."]
 
 
+def test_an_agents_memories_of_many_users_are_ranked_together(memory):
+    """By how likely each user's recall has the answer; the scores go down."""
+    for number in range(8):
+        memory.add(f"User {number} likes tea and item{number}.", user_id=f"u{number}", agent_id="guide")
+    memory.add("They sail on Sundays.", user_id="u9", agent_id="guide")
+    found = memory.search("Who sails on Sundays?", agent_id="guide", threshold=0.0)["results"]
+    assert found[0]["user_id"] == "u9" and len(found) == 9
+    assert [one["score"] for one in found] == sorted((one["score"] for one in found), reverse=True)
+    assert memory.search("item5", agent_id="guide")["results"][0]["user_id"] == "u5"
+
+
 def test_infer_keeps_words_but_neither_repeats_nor_what_was_deleted(memory):
     """The default; infer=False stores whatever is said."""
     first = memory.add("I moved to Lisbon.", user_id="ann")

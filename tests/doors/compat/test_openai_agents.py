@@ -40,14 +40,14 @@ ITEMS = [
 ]
 
 
-def test_every_item_comes_back_as_it_was_and_in_order(memory):
+def test_every_item_comes_back_as_it_was_and_in_order(tmp_path, memory):
     """Byte for byte, the order of keys too; after the file was opened anew; twice the same is two items."""
     session = MemspanSession("s", memory)
     run(session.add_items(ITEMS))
     run(session.add_items([ITEMS[0], ITEMS[0]]))
     wanted = json.dumps([*ITEMS, ITEMS[0], ITEMS[0]])
     assert json.dumps(run(session.get_items())) == wanted
-    with Memory(memory._store.path, scope="ann") as again:
+    with Memory(tmp_path / "m.mem", scope="ann") as again:
         assert json.dumps(run(MemspanSession("s", again).get_items())) == wanted
         assert run(MemspanSession("another", again).get_items()) == []
 

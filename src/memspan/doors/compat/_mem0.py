@@ -147,9 +147,9 @@ def told(turn: Turn, more: Mapping[str, Json] | None = None) -> Fields:
     }
 
 
-def scored(hit: Hit, turn: Turn, explain: bool) -> Fields:
+def scored(score: float, hit: Hit, turn: Turn, *, explain: bool) -> Fields:
     """A hit with its score squeezed into 0..1: .5 is as good as the average of the scope."""
-    shown = told(turn, {"score": 1 / (1 + exp(-max(min(hit.score, 60.0), -60.0)))})
+    shown = told(turn, {"score": 1 / (1 + exp(-max(min(score, 60.0), -60.0)))})
     return {**shown, "score_details": {"sum": hit.score, "arms": of_hit(hit)["why"]}} if explain else shown
 
 

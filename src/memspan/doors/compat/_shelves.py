@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from hashlib import blake2b
+from math import inf, log
 from os import PathLike
 from typing import Any
 from urllib.parse import quote
@@ -11,7 +12,7 @@ from urllib.parse import quote
 from memspan.core.changes import State
 from memspan.core.errors import AlreadyCorrected, UnknownId
 from memspan.core.ids import check_scope
-from memspan.core.records import Json, Record, Turn
+from memspan.core.records import Hit, Json, Recall, Record, Turn
 from memspan.doors.memories import Memories
 from memspan.text.memory import Memory
 
@@ -114,6 +115,37 @@ def erase(memory: Memory, ids: Iterable[str]) -> None:
             return
         except UnknownId:  # somebody was faster
             left = [id for id in left if stored(memory, id) is not None]
+
+
+Found = tuple[Recall, Sequence[tuple[Hit, Turn]]]
+"""A recall, and those of its hits that count, in their order."""
+
+
+def merged(found: Iterable[Found]) -> list[tuple[float, Hit, Turn]]:
+    """(score, hit, turn) of several scopes in one order, best first; within a scope the order stays.
+
+    A score is a deviation from the mean of its own scope and says nothing beside one of another; the confidence of a
+    recall does. So the best of a scope stands where the log odds of its recall put it, and the others as far below it
+    as their scores are; the scale is that of the best of all.
+    """
+    placed: list[tuple[float, Hit, Turn]] = []
+    for recall, hits in found:
+        odds, place = _log_odds(recall.confidence), inf
+        for hit, turn in hits:
+            place = min(place, odds + hit.score - recall.hits[0].score)
+            placed.append((place, hit, turn))
+    placed.sort(key=lambda one: -one[0])
+    shift = placed[0][1].score - placed[0][0] if placed else 0.0
+    return [(place + shift, hit, turn) for place, hit, turn in placed]
+
+
+def _log_odds(likely: float) -> float:
+    """
+    >>> round(_log_odds(0.9), 2), round(_log_odds(1.0), 1)
+    (2.2, 20.7)
+    """
+    likely = min(max(likely, 1e-9), 1 - 1e-9)
+    return log(likely / (1 - likely))
 
 
 def rewrite(memory: Memory, id: str, text: str, meta: Mapping[str, Json]) -> str:

@@ -21,7 +21,7 @@ from memspan.core.changes import State
 from memspan.core.clock import Clock, now, seconds
 from memspan.core.errors import BadText, DuplicateId, MissingExtra, UnknownId, UsageError
 from memspan.core.records import Json, Turn
-from memspan.doors.compat._shelves import Shelves, erase, newest, rewrite, stored
+from memspan.doors.compat._shelves import Found, Shelves, erase, merged, newest, rewrite, stored
 from memspan.text.memory import Memory
 
 try:
@@ -160,26 +160,26 @@ class MemspanStore(BaseStore):
                         yield turn
 
     def _ranked(self, op: SearchOp, spaces: Sequence[Namespace]) -> Iterator[tuple[Turn, float | None]]:
-        """Best first over all namespaces, each ranked by itself; then what is not searched, without a score."""
-        found = [hit for namespace in spaces for hit in self._hits(op, namespace)]
-        found.sort(key=lambda hit: -hit[1])
-        yield from found
-        known = {(turn.scope, turn.id) for turn, _ in found}
+        """Best first over all namespaces; then what is not searched, without a score."""
+        known: set[tuple[str, str]] = set()
+        for score, _, turn in merged(self._hits(op, namespace) for namespace in spaces):
+            known.add((turn.scope, turn.id))
+            yield turn, score
         yield from ((turn, None) for turn in self._listed(op, spaces) if (turn.scope, turn.id) not in known)
 
-    def _hits(self, op: SearchOp, namespace: Namespace) -> list[tuple[Turn, float]]:
-        """Enough of one namespace for the page that is asked for, with their scores."""
+    def _hits(self, op: SearchOp, namespace: Namespace) -> Found:
+        """Enough of one namespace for the page that is asked for."""
         need, depth = op.offset + op.limit, max(8, 2 * (op.offset + op.limit))
         with self._shelves.of(namespace) as memory:
             while True:
-                hits = memory.recall(op.query or "", tokens=None, limit=depth, kinds=("turn",)).hits
-                found: list[tuple[Turn, float]] = []
-                for hit in hits:
-                    held = newest(memory, hit.id)
-                    if held is not None and self._is_hit(*held, op):
-                        found.append((held[0], hit.score))
-                if len(found) >= need or len(hits) < depth:
-                    return found[:need]
+                recall = memory.recall(op.query or "", tokens=None, limit=depth, kinds=("turn",))
+                found = [
+                    (hit, held[0])
+                    for hit in recall.hits
+                    if (held := newest(memory, hit.id)) and self._is_hit(*held, op)
+                ]
+                if len(found) >= need or len(recall.hits) < depth:
+                    return recall, found[:need]
                 depth *= 4
 
     def _is_hit(self, turn: Turn, state: State, op: SearchOp) -> bool:

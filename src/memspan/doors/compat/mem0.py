@@ -17,7 +17,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from memspan.core.changes import State
 from memspan.core.clock import Clock, now, seconds
 from memspan.core.errors import DuplicateId, UnknownId, UsageError
-from memspan.core.records import ROLES, Hit, Json, Quality, Turn
+from memspan.core.records import ROLES, Json, Quality, Turn
 from memspan.doors.compat import _filters
 from memspan.doors.compat._mem0 import (
     IDENTITY,
@@ -39,7 +39,7 @@ from memspan.doors.compat._mem0 import (
     told,
     updated,
 )
-from memspan.doors.compat._shelves import Shelves, erase, newest, rewrite, stored
+from memspan.doors.compat._shelves import Found, Shelves, erase, merged, newest, rewrite, stored
 from memspan.text.memory import Memory as Memspan
 
 _SHOWN = ("active", "superseded")
@@ -277,30 +277,29 @@ class Memory:
         whose, wanted = _asked(filters, ids)
         _check_number("top_k", top_k)
         _check_threshold(threshold)
-        found: list[tuple[Hit, Turn]] = []
+        found: list[Found] = []
         for path in self._paths(whose):
             with self._shelves.of(path) as memory:
-                found += self._hits(memory, query, top_k, wanted, rerank=rerank, show_expired=show_expired)
-        found.sort(key=lambda pair: -pair[0].score)
-        results = [scored(hit, turn, explain) for hit, turn in found[:top_k]]
+                found.append(self._hits(memory, query, top_k, wanted, rerank=rerank, show_expired=show_expired))
+        results = [scored(score, hit, turn, explain=explain) for score, hit, turn in merged(found)[:top_k]]
         least = 0.1 if threshold is None else threshold
         return {"results": [result for result in results if result["score"] >= least]}
 
     def _hits(
         self, memory: Memspan, query: str, need: int, wanted: Fields, *, rerank: bool, show_expired: bool
-    ) -> list[tuple[Hit, Turn]]:
+    ) -> Found:
         """Enough hits of one scope that meet the filters, best first."""
         depth = max(8, 2 * need)
         quality: Quality = "high" if rerank else "fast"
         while True:
-            hits = memory.recall(query, tokens=None, limit=depth, kinds=("turn",), quality=quality).hits
+            recall = memory.recall(query, tokens=None, limit=depth, kinds=("turn",), quality=quality)
             found = [
                 (hit, held[0])
-                for hit in hits
+                for hit in recall.hits
                 if (held := newest(memory, hit.id)) and self._is_shown(held[0], wanted, show_expired)
             ]
-            if len(found) >= need or len(hits) < depth:
-                return found[:need]
+            if len(found) >= need or len(recall.hits) < depth:
+                return recall, found[:need]
             depth *= 4
 
     def _is_shown(self, turn: Turn, wanted: Fields, show_expired: bool) -> bool:
