@@ -258,6 +258,8 @@ def test_what_langgraph_refuses_is_refused(store):
     with pytest.raises(ValueError, match="JSON"):
         store.put(("n",), "k", {"a": {1, 2}})
     assert store.get(("n",), "k").value == {"a": 1}
+    with pytest.raises(UsageError, match="list"):
+        MemspanStore("m.mem", fields="text")
 
 
 def test_another_process_sees_what_was_put(tmp_path, store):

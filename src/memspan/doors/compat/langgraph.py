@@ -74,6 +74,8 @@ class MemspanStore(BaseStore):
         clock: Clock = now,
         **options: Any,  # Any: Memory's own
     ) -> None:
+        if isinstance(fields, str):
+            raise UsageError(f"fields={fields!r}: give a list of paths, like [{fields!r}]")
         self.ttl_config = ttl
         self._fields, self._clock = fields, clock
         self._shelves = Shelves(place, scope, {**options, "clock": clock})
