@@ -21,7 +21,8 @@ FOUND = 10  # results of search
 EXAMPLES = 20  # of a plan to forget
 EXAMPLE_TOKENS = 600
 EVENTS = 200
-_TRIES = 4
+ENOUGH = 4000  # tokens within which something would be found, if there is anything
+_TRIES, _SAFE = 6, 0.97
 
 
 def remember(memory: "Memory", given: Given) -> Answer:
@@ -33,18 +34,19 @@ def remember(memory: "Memory", given: Given) -> Answer:
 
 def recall(memory: "Memory", given: Given) -> Answer:
     """Evidence on a question; ids and fields fit the budget too."""
-    tokens = given.pop("tokens", TOKENS)
+    question, tokens, how = given["question"], given.get("tokens", TOKENS), _rest(given, "question", "tokens")
     room = tokens
     for _ in range(_TRIES):
-        found = memory.recall(given["question"], **{**_rest(given, "question"), "tokens": max(0, room)})
+        found = memory.recall(question, **how, tokens=room)
         answer = shown.of_recall(found)
-        over = answer.tokens() - tokens
-        if not found and room < tokens:
+        if not found:
             break
-        if over <= 0 or not found:
+        if answer.tokens() <= tokens:
             return answer
-        room = min(room, found.cost.tokens) - over
-    nothing = shown.of_recall(memory.recall(given["question"], tokens=0))
+        room = int(_SAFE * min(room, found.cost.tokens) * tokens / answer.tokens())  # ids cost as much as words
+    nothing = shown.of_recall(memory.recall(question, **how, tokens=0))
+    if not memory.recall(question, **how, tokens=max(tokens, ENOUGH)):
+        return nothing
     return Answer(f"Something is remembered about that, but not within {tokens} tokens; ask for more.", nothing.fields)
 
 
