@@ -96,6 +96,7 @@ def http(
     with socket.socket(family, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen()  # from here on nobody is turned away, whoever reads the address at once
         where = f"[{host}]" if ":" in host else host
         shown = f"{where}:{listening.getsockname()[1]}"
         print(f"memspan: MCP at http://{shown}{PATH}", file=sys.stderr, flush=True)
