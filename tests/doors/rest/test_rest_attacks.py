@@ -19,6 +19,7 @@ OURS, THEIRS = "mallory", "zoë/vault"
 CANARY = "quetzalcoatl-7319"  # in what is theirs, and in what the attacker asks for
 SECRET = "xolotl-2266"  # in every text that is theirs; no attempt says it
 SEED = 20261121
+QUICK = 500
 JSON = {"content-type": "application/json"}
 SQL = (
     "' OR '1'='1",
@@ -241,12 +242,12 @@ def attack(ground, number, seed):
     return got, statuses
 
 
-def test_a_thousand_attempts_get_nothing_and_change_nothing(ground):
+def test_some_attempts_get_nothing_and_change_nothing(ground):
     """Of all kinds; what is theirs is afterwards what it was."""
     before = snapshot(ground)
-    got, statuses = attack(ground, 1000, SEED)
+    got, statuses = attack(ground, QUICK, SEED)
     assert got == []
-    assert sum(statuses.values()) == 1000
+    assert sum(statuses.values()) == QUICK
     assert {200, 401, 403, 404, 422} <= set(statuses), statuses
     assert snapshot(ground) == before
 

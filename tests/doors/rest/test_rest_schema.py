@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (  # noqa: E402
     unsupported_method,
 )
 
-QUICK, LONG = 2, 25
+QUICK, LONG = 1, 40
 ALWAYS = [
     not_a_server_error,
     status_code_conformance,

@@ -32,7 +32,7 @@ def send(server, number):
     return wire
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_calls_that_run_are_answered_before_it_stops(tmp_path, how):
     """Fifty that were sent, one while it stops already; each acknowledged turn is in the file."""
     place, heard = tmp_path / "m.mem", []

@@ -73,19 +73,20 @@ class Guard:
         """Why this call is not let in, None where it is."""
         headers = _headers(scope)
         try:
+            keyed = self._door.keys.any()
             return (
-                self._strange(scope, headers)
+                self._strange(scope, headers, keyed)
                 or self._preflight(scope, headers)
-                or self._unknown(scope, headers)
+                or self._unknown(scope, headers, keyed)
                 or self._too_much(scope, headers)
             )
         except MemspanError as why:
             return problem_of(why)
 
-    def _strange(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Response | None:
+    def _strange(self, scope: Scope, headers: Mapping[bytes, bytes], keyed: bool) -> Response | None:
         """A browser that was led here: by a name that is not ours, or from a page that is not ours."""
         host = headers.get(b"host", b"").decode("latin-1")
-        if self._told.loopback and not self._door.keys.any() and _name(host) not in LOOPBACK:
+        if self._told.loopback and not keyed and _name(host) not in LOOPBACK:
             return problem(421, "this server answers to 127.0.0.1 and localhost only; open it by one of these names")
         origin = headers.get(b"origin", b"").decode("latin-1")
         foreign = bool(origin) and origin.partition("://")[2] != host
@@ -100,11 +101,11 @@ class Guard:
         allowed = {"access-control-allow-methods": "GET, POST", "access-control-max-age": "600"}
         return Response(status_code=204, headers={**allowed, "access-control-allow-headers": SENT_HEADERS})
 
-    def _unknown(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Response | None:
+    def _unknown(self, scope: Scope, headers: Mapping[bytes, bytes], keyed: bool) -> Response | None:
         """Without a key, or with one that opens nothing (any more)."""
         if scope["path"] in self._open:
             return None
-        if not self._door.keys.any():
+        if not keyed:
             return None if self._told.loopback else _no_key("this server has no keys yet: memspan keys add")
         kind, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         key = self._door.keys.of(token.strip(" ")) if kind.lower() == "bearer" else None
