@@ -10,6 +10,7 @@ from memspan.core.errors import UsageError
 SCHEMES = ("postgresql://", "postgres://")
 _SECRET = ("password", "sslpassword")
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.%-]*)(:\d{1,5})?")
+_BROKEN = re.compile(r"%(?![0-9a-fA-F]{2})|%00|\s")
 
 
 class Server:
@@ -69,10 +70,13 @@ def spelt(where: Location) -> str:
 
 
 def _without_password(url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("//@@")  # refused below
     user, at, hosts = parts.netloc.rpartition("@")
-    rest = f"{user}{parts.path}{parts.query}"
-    if "@" in rest or parts.fragment or not all(_HOST.fullmatch(host) for host in hosts.split(",")):
+    odd = "@" in f"{user}{parts.path}{parts.query}" or parts.fragment or _BROKEN.search(url)
+    if odd or not all(_HOST.fullmatch(host) for host in hosts.split(",")):
         raise UsageError(  # libpq would take part of such a password for the host, and say it
             "the server's URL cannot be read; write it like postgresql://user@host:5432/database, and @ : / ? # % in a "
             "password as %40 %3A %2F %3F %23 %25"

@@ -276,9 +276,10 @@ class Memory(Life):
         moment = Moment(seconds(self._clock()), then, known)
         with self._lock:
             self._index.refresh()
-            answer = self._answerer.recall(
-                question, budget, most, moment, history=history, kinds=wanted, quality=quality
-            )
+            with self._store.reading(self.scope):
+                answer = self._answerer.recall(
+                    question, budget, most, moment, history=history, kinds=wanted, quality=quality
+                )
             self._intake.recalled(answer.hits)
         return replace(answer, cost=replace(answer.cost, seconds=perf_counter() - began))
 

@@ -146,6 +146,28 @@ def speed(data: Path | None, json_path: Path | None, md_path: Path | None, **pla
 
 
 @bench.command()
+@click.argument("url")
+@click.option("--records", default="1000,100000", show_default=True, callback=_sizes, help="Turns, comma separated.")
+@click.option("--folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Disk for the file.")
+@click.option("--json", "json_path", type=_OUT, help="Write the result here.")
+@click.option("--md", "md_path", type=_OUT, help="Write the table here.")
+@click.option("--asked", default=200, show_default=True, type=click.IntRange(30), help="How many recalls.")
+@click.option("--told", default=100, show_default=True, type=click.IntRange(10), help="How many single remembers.")
+@click.option("--seed", default=7, show_default=True, type=int, help="Of text and questions.")
+def postgres(url: str, json_path: Path | None, md_path: Path | None, **plan: Any) -> None:
+    """Time a memory on the PostgreSQL server at URL, beside a file and beside the server's own search."""
+    from memspan.bench.on_server import ServerPlan, markdown, measure
+    from memspan.core.places import Server
+
+    result = measure(ServerPlan(server=Server(url), **plan), _command(), lambda said: click.echo(said, err=True))
+    _write(json_path, result)
+    page = markdown(result)
+    if md_path:
+        md_path.write_text(page, encoding="utf-8")
+    click.echo(page, nl=False)
+
+
+@bench.command()
 @click.option("--records", default="10000,100000", show_default=True, callback=_sizes, help="Turns, comma separated.")
 @click.option("--folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Disk to measure on.")
 @click.option("--json", "json_path", type=_OUT, help="Write the result here.")

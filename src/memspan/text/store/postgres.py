@@ -9,7 +9,7 @@ again. Nothing is shared between scopes but the settings and the embedders.
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from time import monotonic, sleep
@@ -83,7 +83,7 @@ class PostgresStore(Store):
     def _prepare(self) -> None:
         with self._lent(lambda raw: raw.execute("SELECT 1")) as raw:
             found = schema.found(raw)
-            if found is None and not self.read_only:
+            if not self.read_only and (found is None or 0 < found < schema.FORMAT):
                 found = self._create(raw)
             self._check_format(found)
             query = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
@@ -97,10 +97,12 @@ class PostgresStore(Store):
             )
 
     def _create(self, raw: Raw) -> int | None:
-        """Make the tables, unless another process is doing so; the format that is there then."""
+        """Make the tables or migrate them, unless another process is doing so; the format that is there then."""
         with raw.transaction():
             raw.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATING,))
-            if schema.found(raw) is None:
+            if (found := schema.found(raw)) is not None:
+                schema.migrate(raw, found)
+            else:
                 try:
                     schema.create(raw)
                 except errors.InsufficientPrivilege as why:
@@ -119,8 +121,10 @@ class PostgresStore(Store):
             raise StoreError(self.path, "has no tables of memspan yet; open it once without read_only")
         if found > schema.FORMAT:
             raise NewerFormat(self.path, found, schema.FORMAT)
-        if found < schema.FORMAT:
+        if not found:
             raise NotAMemory(self.path, "its schema memspan belongs to another program")
+        if found < schema.FORMAT:
+            raise StoreError(self.path, "is of an older format; open it once without read_only")
 
     # -- transactions
 
@@ -139,6 +143,10 @@ class PostgresStore(Store):
             return
         with self._lent(lambda raw: _start(raw, scope, _READ)) as raw, self._noted(Session(raw, scope), writes=False):
             yield self._here.open.session
+
+    def reading(self, scope: str) -> AbstractContextManager[object]:
+        """One snapshot for all of them."""
+        return self.snapshot(scope)
 
     @contextmanager
     def transaction(self, scope: str = "") -> Iterator[Session]:

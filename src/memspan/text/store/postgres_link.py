@@ -39,15 +39,15 @@ MOST_OPEN = 8
 IDLE_S = 120.0
 STATEMENT_MS = 60_000
 _SCAN_ROWS = 4096
-_WORDS = re.compile(r"'[^']*'|\?|:([a-z]\w*)|%")
+_WORDS = re.compile(r"'[^']*'|::|\?|:([a-z]\w*)|%")
 
 
 @lru_cache(maxsize=1000)
 def spoken(sql: str) -> bytes:
     """The statement with psycopg's placeholders.
 
-    >>> spoken("SELECT '%?' FROM a WHERE b = ? AND c = :d")
-    b"SELECT '%%?' FROM a WHERE b = %s AND c = %(d)s"
+    >>> spoken("SELECT '%?' FROM a WHERE b = ?::int AND c = :d")
+    b"SELECT '%%?' FROM a WHERE b = %s::int AND c = %(d)s"
     """
 
     def said(found: re.Match[str]) -> str:
@@ -75,8 +75,10 @@ def _ours(place: str, why: psycopg.Error) -> MemspanError:
         return StoreBusy(place, BUSY_S)
     if isinstance(why, errors.QueryCanceled):
         return StoreError(place, f"{said} (limit: {STATEMENT_MS / 1000:g} s a statement); nothing was stored")
-    if isinstance(why, errors.ReadOnlySqlTransaction | errors.InsufficientPrivilege):
+    if isinstance(why, errors.ReadOnlySqlTransaction):
         return ReadOnlyStore(place)
+    if isinstance(why, errors.InsufficientPrivilege):
+        return StoreError(place, f"{said}; this role lacks a right there")
     if isinstance(why, errors.DataCorrupted | errors.IndexCorrupted):
         return DamagedFile(place, said)
     return StoreError(place, f"{said}; what was acknowledged before is safe")

@@ -7,6 +7,7 @@ second is row-level security: whoever has not said in this transaction which sco
 the tables included.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from psycopg import Connection
@@ -90,6 +91,19 @@ _OF_ALL = (
 )
 FORGOTTEN = ("turn", "unit", "vector", "record", "source", "link", "state", "change")
 """Tables in which forgetting leaves row versions behind that only VACUUM takes away."""
+
+
+FIRST = 2
+"""The first format that a server had."""
+# format n -> a function that takes the tables to n + 1, inside one transaction
+MIGRATIONS: dict[int, Callable[[Connection[Any]], None]] = {}
+
+
+def migrate(connection: Connection[Any], found: int) -> None:
+    """Take tables of format `found` to the present one; the caller holds the transaction."""
+    for step in range(found, FORMAT):
+        MIGRATIONS[step](connection)
+        connection.execute("UPDATE memspan.format SET number = %s", (step + 1,))
 
 
 def partition(table: str, number: int) -> str:

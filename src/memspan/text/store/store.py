@@ -8,7 +8,7 @@ import secrets
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -71,6 +71,10 @@ class Store(ABC):
     @abstractmethod
     def snapshot(self, scope: str = "") -> AbstractContextManager[Connection]:
         """One consistent view for several reads."""
+
+    def reading(self, scope: str) -> AbstractContextManager[object]:
+        """Many small reads come: a store that pays for each transaction makes them one."""
+        return nullcontext()
 
     @abstractmethod
     def erasing(self, scope: str) -> AbstractContextManager[Connection]:
