@@ -37,8 +37,12 @@ def browser():
 
 @pytest.fixture(scope="module")
 def memory(tmp_path_factory):
-    path = friendly(tmp_path_factory.mktemp("web") / "demo.mem")
+    """A scope for what is only looked at, and one for each test that changes something: their order is random."""
+    path = tmp_path_factory.mktemp("web") / "demo.mem"
+    for scope in ("demo", "due", "corrected", "taken back", "forgotten"):
+        friendly(path, scope=scope)
     large(path, 130, scope="many")
+    large(path, 130, scope="read again")
     return path
 
 
@@ -97,10 +101,10 @@ def test_the_timeline_tells_the_newest_first_page_by_page(page, address):
 
 def test_the_memory_s_size_and_its_reminders_stand_above(page, address):
     """Turns, records, sessions, bytes, setting, span; what is due can be put away."""
-    open_(page, address)
+    open_(page, address, scope="due")
     told = dict(zip(texts(page, ".glance dt"), texts(page, ".glance dd"), strict=True))
     assert told["turns"] == "62" and told["sessions"] == "8" and told["setting"] == "lite"
-    assert told["size"].endswith("kB") and told["from, to"] == "3 Jan 2024 to 2 Apr 2025"
+    assert told["whole file"].endswith("B") and told["from, to"] == "3 Jan 2024 to 2 Apr 2025"
     assert "call Teresa about the accordion" in page.locator(".due").text_content()
     page.locator(".due").get_by_role("button", name="Done").click()
     page.wait_for_selector(".due", state="detached")
@@ -160,8 +164,8 @@ def test_an_item_tells_all_about_itself(page, address, memory):
 
 def test_an_item_can_be_pinned_archived_restored_and_corrected(page, address, memory):
     """Each by a button; the state is shown; Esc closes the dialog and gives the focus back."""
-    (id_,) = ids(memory, "Do you speak any Portuguese?")
-    open_(page, address, "item", id=id_)
+    (id_,) = ids(memory, "Do you speak any Portuguese?", scope="corrected")
+    open_(page, address, "item", scope="corrected", id=id_)
     for press, shown in (("Pin", "pinned"), ("Hold", "on hold"), ("Archive", "archived")):
         page.get_by_role("button", name=press, exact=True).click()
         page.wait_for_selector(f".item-head .tag:text('{shown}')")
@@ -178,13 +182,13 @@ def test_an_item_can_be_pinned_archived_restored_and_corrected(page, address, me
     page.get_by_label("Why").fill("misheard")
     page.locator("dialog").get_by_role("button", name="Correct").click()
     page.wait_for_selector(".words .said:text('Galician')")
-    open_(page, address, "changed")
+    open_(page, address, "changed", scope="corrected")
     assert "misheard" in page.locator(".pairs").first.text_content()
 
 
 def test_old_stands_beside_new_and_a_call_can_be_taken_back(page, address):
     """Superseded pairs, contradictions, and all that was done, newest first."""
-    open_(page, address, "changed")
+    open_(page, address, "changed", scope="taken back")
     pairs = page.locator("section", has_text="Superseded").locator(".pair")
     told = " | ".join(pairs.all_text_contents())
     assert "Pixel is sixteen months old." in told and "Pixel is two years old." in told and "counted again" in told
@@ -197,39 +201,39 @@ def test_old_stands_beside_new_and_a_call_can_be_taken_back(page, address):
 
 def test_forgetting_shows_what_would_go_and_erases_just_that(page, address, memory):
     """A dry run, a confirmation by digest, a receipt; the words are gone."""
-    (id_,) = ids(memory, "I sold the old van")
-    open_(page, address, "item", id=id_)
+    (id_,) = ids(memory, "I sold the old van", scope="forgotten")
+    open_(page, address, "item", scope="forgotten", id=id_)
     page.get_by_role("button", name="Forget …").click()
     page.wait_for_selector(".plan")
     assert "I sold the old van" in page.locator(".plan").text_content()
     page.get_by_role("button", name="Erase").click()
     page.locator("dialog").get_by_role("button", name="Keep it").click()
-    assert ids(memory, "I sold the old van") == [id_]
+    assert ids(memory, "I sold the old van", scope="forgotten") == [id_]
     page.get_by_role("button", name="Erase").click()
     page.get_by_role("button", name="Erase for good").click()
     page.wait_for_selector(".plan.done .receipt")
     assert "erased" in page.locator(".plan.done").text_content()
     assert page.locator("section", has_text="Receipts").locator(".receipt").count() >= 1
-    with Memory(memory, scope="demo") as opened:
+    with Memory(memory, scope="forgotten") as opened:
         assert not any("old van" in turn.text for turn in opened.turns())
 
 
 def test_nothing_is_erased_where_something_else_would_go_by_now(page, address, memory, watched):
     """The digest of what was shown no longer fits; the page says so in a sentence."""
-    open_(page, address, "forget", scope="many")
+    open_(page, address, "forget", scope="read again")
     page.get_by_label("What", exact=True).select_option("query")
     page.get_by_label("Words").fill("Note 128")
     page.get_by_role("button", name="Show what would go").click()
     page.wait_for_selector(".plan")
     assert page.locator(".plan h2").text_content() == "1 item would go"
-    with Memory(memory, scope="many") as opened:
+    with Memory(memory, scope="read again") as opened:
         opened.remember("Note 128 was read again.", speaker="Ann")
     page.get_by_role("button", name="Erase").click()
     page.get_by_role("button", name="Erase for good").click()
     page.wait_for_selector("#said.trouble p")
     assert page.locator("#said").text_content().startswith("By now something else would go, so nothing was erased.")
     assert page.locator(".plan h2").text_content() == "2 items would go"
-    assert len(ids(memory, "Note 128:", "Note 128 was", scope="many")) == 2
+    assert len(ids(memory, "Note 128:", "Note 128 was", scope="read again")) == 2
     watched.slips[:] = [slip for slip in watched.slips if "409" not in slip]  # the browser notes the refusal itself
 
 

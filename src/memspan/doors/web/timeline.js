@@ -3,8 +3,7 @@ const GLANCE = [
   ["turns", (one) => whole(one.turns)],
   ["records", (one) => whole(one.records)],
   ["sessions", (one) => whole(one.sessions)],
-  ["size", (one) => bytes(one.bytes)],
-  ["a turn takes", (one) => (one.turns ? bytes(one.bytes / one.turns) : "–")],
+  ["whole file", (one) => bytes(one.bytes)], // with the other scopes in it, so there is no size of one turn to tell
   ["setting", (one) => one.setting],
 ];
 function glance(stats) {
