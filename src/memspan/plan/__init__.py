@@ -1,0 +1,1 @@
+"""What fits where: cost models as pure functions of measured figures."""
