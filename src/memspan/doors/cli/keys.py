@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from memspan.core.clock import now
+from memspan.core.places import Location, spelt
 from memspan.doors import fields
 from memspan.doors.cli import _options, _show
 from memspan.doors.cli.serve import state_option
@@ -32,7 +32,9 @@ def keys() -> None:
 )
 @click.option("--expires", help="Good until then: ISO 8601.  [default: for ever]")
 @_options.json_option
-def add(memory: Path, state: str, tenant: str, scopes: str, rights: str, expires: str | None, as_json: bool) -> None:
+def add(
+    memory: Location, state: str, tenant: str, scopes: str, rights: str, expires: str | None, as_json: bool
+) -> None:
     """Make a key and print its token, this once: only a hash of it is kept.
 
     A key of tenant acme opens acme and acme/alice, never acme2. read: recall and all that looks; write: remember and
@@ -53,7 +55,7 @@ def add(memory: Path, state: str, tenant: str, scopes: str, rights: str, expires
 @_options.place_option
 @state_option
 @_options.json_option
-def list_(memory: Path, state: str, as_json: bool) -> None:
+def list_(memory: Location, state: str, as_json: bool) -> None:
     """List all keys there ever were, the oldest first; no token can be shown again."""
     with _opened(memory, state) as opened:
         found = opened.all()
@@ -71,7 +73,7 @@ def list_(memory: Path, state: str, as_json: bool) -> None:
 @click.argument("id")
 @_options.place_option
 @state_option
-def revoke(id: str, memory: Path, state: str) -> None:
+def revoke(id: str, memory: Location, state: str) -> None:
     """Let the key ID open nothing any more, at once and for good."""
     with _opened(memory, state) as opened:
         key = opened.revoke(id)
@@ -79,11 +81,11 @@ def revoke(id: str, memory: Path, state: str) -> None:
 
 
 @contextmanager
-def _opened(memory: Path, state: str) -> Iterator["Keys"]:
+def _opened(memory: Location, state: str) -> Iterator["Keys"]:
     from memspan.doors.rest.keys import Keys
     from memspan.doors.rest.state import State  # apsw loads here, not for --help
 
-    file = State(Settings(place=str(memory), state=state).state_path)
+    file = State(Settings(place=spelt(memory), state=state).state_path)
     try:
         yield Keys(file)
     finally:
