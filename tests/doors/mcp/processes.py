@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -19,6 +20,7 @@ from mcp.client.stdio import StdioServerParameters
 
 SOURCE = str(Path(__file__).parents[3] / "src")
 CODE = "from memspan.doors.cli.main import main; main()"
+_came: WeakKeyDictionary[subprocess.Popen[bytes], dict[Any, dict[str, Any]]] = WeakKeyDictionary()
 HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
 
 
@@ -82,13 +84,16 @@ def send(process: subprocess.Popen[bytes], *messages: dict[str, Any] | str) -> N
 
 
 def answer(process: subprocess.Popen[bytes], id: int) -> dict[str, Any]:
-    """The answer to that request; every line of stdout is a message of the protocol."""
+    """The answer to that request, whatever comes first; every line of stdout is a message of the protocol."""
     assert process.stdout is not None
-    while True:
-        message = json.loads(process.stdout.readline())
+    came = _came.setdefault(process, {})
+    while id not in came:
+        line = process.stdout.readline()
+        assert line, "the server is gone"
+        message = json.loads(line)
         assert message["jsonrpc"] == "2.0"
-        if message.get("id") == id:
-            return dict(message)
+        came[message.get("id")] = message
+    return came.pop(id)
 
 
 def greet(process: subprocess.Popen[bytes]) -> dict[str, Any]:
