@@ -3,14 +3,17 @@
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 
 import pytest
 
+from memspan.bench.doors import peers
 from memspan.bench.doors.ledger import Ledger
 from memspan.bench.doors.measure import DoorsPlan, goals, markdown, measure
 from memspan.bench.doors.processes import Server, free_port
 from memspan.bench.doors.soak import growth, residue
 from memspan.bench.doors.wire import Connection, Reply, drive, request
+from memspan.bench.speech import conversations
 from memspan.core.errors import PeerFailed, UsageError
 
 # -- the wire
@@ -145,6 +148,13 @@ def test_a_part_that_there_is_not_is_refused():
         measure(DoorsPlan(parts=["grpc"]), ["memspan"], lambda _: None)
 
 
+def test_peers_that_do_not_run_say_so():
+    """A sentence each; a port where nobody listens is an error, no figure."""
+    assert all("not measured" in why for why in peers.measured(None, [], []).values())
+    with pytest.raises(PeerFailed, match="hindsight"):
+        peers.measured(free_port(), list(islice(conversations(1), 5)), ["Why?"])
+
+
 @pytest.mark.slow
 def test_a_small_run_reaches_every_part(tmp_path):
     """Figures of each part, nothing wrong in the soak; stopped and called again, it goes on where it was."""
@@ -152,15 +162,15 @@ def test_a_small_run_reaches_every_part(tmp_path):
     pytest.importorskip("mcp")
     heard = []
     plan = {"records": 300, "asked": 40, "clients": 8, "seconds": 0.5, "workers": 2, "folder": tmp_path}
-    result = measure(DoorsPlan(**plan, soak=900), ["memspan", "bench", "doors"], heard.append)
+    result = measure(DoorsPlan(**plan, soak=1500), ["memspan", "bench", "doors"], heard.append)
     assert result["rest"]["recalls"] == 40
     assert result["clients"]["errors"] == 0 < result["clients"]["recalls"]
     assert result["mcp"]["mcp_ms_p50"] > 0
     assert {"mem0", "hindsight"} <= result["peers"].keys()
     soaked = result["soak"]
-    assert (soaked["requests"], soaked["turns_before"], soaked["exit_code"]) == (900, 300, 0)
+    assert (soaked["requests"], soaked["turns_before"], soaked["exit_code"]) == (1500, 300, 0)
     assert soaked["acknowledged_living"] > 20 < soaked["forgotten"]
     assert next(one for one in goals(result) if one["what"].startswith("soak: wrong"))["measured"] == 0, soaked
     assert json.loads(json.dumps(result))["goals"] and "## soak" in markdown(result)
-    more = measure(DoorsPlan(**plan, soak=1000, parts=["soak"]), ["memspan"], heard.append)["soak"]
-    assert (more["requests"], more["servers"], more["turns_before"], more["acknowledged_lost"]) == (1000, 2, 300, 0)
+    more = measure(DoorsPlan(**plan, soak=1600, parts=["soak"]), ["memspan"], heard.append)["soak"]
+    assert (more["requests"], more["servers"], more["turns_before"], more["acknowledged_lost"]) == (1600, 2, 300, 0)

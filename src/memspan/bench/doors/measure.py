@@ -36,6 +36,7 @@ class DoorsPlan:
 
     asked: recalls and round trips timed;  clients, seconds: of the run at once;  workers: processes of the server
     soak: mixed requests;  folder: where the memory lies; a soak that was stopped goes on there
+    hindsight: port of a Hindsight server that runs here, None = there is none
     """
 
     records: int = 10_000
@@ -46,6 +47,7 @@ class DoorsPlan:
     workers: int = 2
     soak: int = 5000
     folder: Path | None = None
+    hindsight: int | None = None
     seed: int = 7
 
 
@@ -62,9 +64,12 @@ def measure(plan: DoorsPlan, command: Sequence[str], say: Say) -> Result:
         units = list(islice(conversations(plan.seed), plan.records))
         asked = questions(units[:SAMPLED], plan.asked + WARM_UP, plan.seed + 1)
         found: Result = {}
-        if set(parts) - {"soak"}:
+        if set(parts) - {"soak", "peers"}:
             say(f"{plan.records:,} turns: a memory to ask")
             found |= _asked(plan, parts, _filled(folder / "doors.mem", units), asked, say)
+        if "peers" in parts:
+            say("peers")
+            found["peers"] = peers.measured(plan.hindsight, units, asked[:WARM_UP])
         if "soak" in parts:
             found["soak"] = _soaked(plan, folder / "soak.mem", units, asked, say)
     kept = {"records": plan.records, "seed": plan.seed, "workers": plan.workers}
@@ -102,8 +107,6 @@ def _asked(plan: DoorsPlan, parts: Sequence[str], place: Path, asked: Sequence[s
     if "mcp" in parts:
         say("MCP over stdio")
         found["mcp"] = mcp.round_trips(place, SCOPE, asked)
-    if "peers" in parts:
-        found["peers"] = peers.statements()
     return found
 
 
@@ -207,4 +210,6 @@ def markdown(result: Result) -> str:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {one}" for name, one in value.items())
     return "; ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -21,7 +21,7 @@ from memspan.core.clock import iso
 from memspan.core.errors import PeerFailed
 
 CLIENTS = 8
-LIVING = 30
+LIVING = 20
 GONE_AT_ONCE = 8
 SAMPLES = 200
 PAGE = 500

@@ -30,6 +30,7 @@ def _parts(_context: click.Context, _option: click.Parameter, value: str) -> lis
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Disk to measure on; a soak that was stopped goes on from what it left there.",
 )
+@click.option("--hindsight", type=click.IntRange(1, 65535), help="Port of a Hindsight server here, to be timed too.")
 @click.option("--json", "json_path", type=_OUT, help="Write the result here.")
 @click.option("--md", "md_path", type=_OUT, help="Write the tables here.")
 @click.option("--seed", default=7, show_default=True, type=int, help="Of text and questions.")
