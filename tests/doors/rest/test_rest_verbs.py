@@ -201,3 +201,15 @@ def test_turn_of_the_file_is_what_was_sent(ask, open_server, scope):
         turn = memory.get("own")
     assert isinstance(turn, Turn)
     assert (turn.role, turn.meta) == ("tool", {"source": "repl"})
+
+
+def test_a_brief_is_that_of_the_memory(open_server, ask, scope):
+    """Line for line; a budget of nothing holds nothing."""
+    ask("POST", "remember", {"text": "From now on, always answer in metric units.", "at": "2024-06-01"}, 201)
+    over_http = ask("GET", "brief", tokens=300, now="2024-06-02")
+    with Memory(open_server.settings.place, scope=scope, read_only=True) as memory:
+        here = fields.of_brief(memory.brief(tokens=300, now="2024-06-02"), scope)
+    assert without_cost(over_http) == without_cost(here)
+    assert "metric units" in over_http["sections"]["instructions"][0]["text"]
+    assert ask("GET", "brief", tokens=0)["sections"] == {}
+    ask("GET", "brief", status=422, tokens=-1)

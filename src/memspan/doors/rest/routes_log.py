@@ -172,6 +172,17 @@ def reflect(asked: Writing, body: ReflectBody | None = None) -> Response:
     return reply(fields.of_reflected(done))
 
 
+@router.get("/brief", response_model=shapes.Brief)
+def brief(
+    asked: Reading, tokens: Annotated[int, Query(ge=0, le=bodies.MOST_TOKENS)] = 600, now: When = None
+) -> Response:
+    """What matters now, for the beginning of a session."""
+    with asked.memory("brief") as (memory, span):
+        found = memory.brief(tokens=tokens, now=now)
+        tell(span, lines=len(found.items), tokens=found.cost.tokens)
+    return reply(fields.of_brief(found, asked.scope))
+
+
 @router.get("/due", response_model=shapes.Dues)
 def due(asked: Reading, now: When = None) -> Response:
     """Reminders whose time has come."""

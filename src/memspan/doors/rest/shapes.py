@@ -207,6 +207,29 @@ class Reflected(BaseModel):
     archived: int
 
 
+class BriefLine(BaseModel):
+    """A line of a brief. why: what makes it open;  turns: of a session, how many there are"""
+
+    id: str
+    text: str
+    at: Time
+    role: str
+    speaker: str
+    session: str
+    why: str
+    turns: int
+
+
+class Brief(BaseModel):
+    """What matters now: its lines by section, and the block for a prompt. tokens: what it may cost"""
+
+    scope: str
+    tokens: int
+    sections: dict[str, list[BriefLine]]
+    context: str
+    cost: Took
+
+
 class Due(BaseModel):
     """A reminder that has fired."""
 
