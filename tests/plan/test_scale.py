@@ -47,7 +47,12 @@ def test_cost_of_a_tenant_is_flat():
 
 
 def test_what_cannot_be_is_refused():
-    for load in (Load(tenants=0, records=1), Load(tenants=1, records=1, open_share=2), Load(tenants=1, records=10**12)):
+    for load in (
+        Load(tenants=0, records=1),
+        Load(tenants=1, records=1, open_share=2),
+        Load(tenants=10, records=10**12),
+        Load(tenants=10, records=10, recalls=1e9),
+    ):
         with pytest.raises(UsageError):
             plan(load, COSTS["file"])
 

@@ -98,6 +98,7 @@ def plan(load: Load, cost: Cost, machine: Machine | None = None) -> Plan:
     on = machine or Machine()
     _check(load, on)
     mix, mean = service(load, cost)
+    _check_one(load, cost, on, mean)
     disk = load.tenants * load.records * cost.bytes_a_record
     calls = load.tenants * (load.recalls + load.remembers) / DAY_S * load.peak
     wanted = {
@@ -161,5 +162,14 @@ def _check(load: Load, on: Machine) -> None:
         raise UsageError(f"{load} on {on}: there have to be tenants, records, calls, cores and a disk")
     if not 0 <= load.open_share <= 1 or not 0 < on.busy < 1 or inf in rates:
         raise UsageError(f"{load} on {on}: shares lie between 0 and 1, rates are finite")
-    if load.records * COSTS["postgres"].bytes_a_record > on.disk:
+
+
+def _check_one(load: Load, cost: Cost, on: Machine, mean: float) -> None:
+    """A tenant is never cut in two, so one alone has to fit."""
+    if load.records * cost.bytes_a_record > on.disk:
         raise UsageError(f"one tenant of {load.records:,} records is larger than a disk of {on.disk:,} bytes")
+    calls = (load.recalls + load.remembers) / DAY_S * load.peak
+    if calls * mean > on.cores * on.busy:
+        raise UsageError(
+            f"one tenant makes {calls:,.0f} calls a second at the peak, more than {on.cores} cores can serve"
+        )
