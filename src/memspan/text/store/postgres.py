@@ -10,7 +10,6 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
 from hashlib import blake2b
 from time import monotonic, sleep
 from typing import Any, Literal, LiteralString, get_args
@@ -33,14 +32,6 @@ NUMBERED = get_args(Numbered)
 
 class NoSecondWall(UserWarning):
     """The role may pass row-level security, so that only our own statements keep scopes apart."""
-
-
-@dataclass(slots=True)
-class _Open:
-    """What a thread has begun."""
-
-    session: Session
-    writes: bool
 
 
 class PostgresStore(Store):
@@ -139,10 +130,10 @@ class PostgresStore(Store):
         """One consistent view of one scope. Inside a transaction of this thread it is that one's."""
         if (begun := self._begun(scope)) is not None:
             with translated(self.path):
-                yield begun.session
+                yield begun
             return
-        with self._lent(lambda raw: _start(raw, scope, _READ)) as raw, self._noted(Session(raw, scope), writes=False):
-            yield self._here.open.session
+        with self._lent(lambda raw: _start(raw, scope, _READ)) as raw, self._noted(Session(raw, scope)) as session:
+            yield session
 
     def reading(self, scope: str) -> AbstractContextManager[object]:
         """One snapshot for all of them."""
@@ -165,26 +156,25 @@ class PostgresStore(Store):
         with self._lent(begin) as raw:
             if scope and not counters:
                 raise StoreError(self.path, f"scope {scope!r} has the number of another scope; give it another name")
-            session = Session(raw, scope, counters)
-            with self._noted(session, writes=True):
+            with self._noted(Session(raw, scope, counters)) as session:
                 yield session
             self._commit(raw, session)
 
     erasing = transaction
 
-    def _begun(self, scope: str) -> _Open | None:
+    def _begun(self, scope: str) -> Session | None:
         """What this thread has begun."""
-        begun: _Open | None = getattr(self._here, "open", None)
-        assert begun is None or scope in ("", begun.session.scope), "a transaction is of one scope"
+        begun: Session | None = getattr(self._here, "begun", None)
+        assert begun is None or scope in ("", begun.scope), "a transaction is of one scope"
         return begun
 
     @contextmanager
-    def _noted(self, session: Session, *, writes: bool) -> Iterator[None]:
-        self._here.open = _Open(session, writes)
+    def _noted(self, session: Session) -> Iterator[Session]:
+        self._here.begun = session
         try:
-            yield
+            yield session
         finally:
-            self._here.open = None
+            self._here.begun = None
 
     @contextmanager
     def _lent(self, begin: Callable[[Raw], object]) -> Iterator[Raw]:
