@@ -50,6 +50,7 @@ def test_what_cannot_be_is_refused(file, tmp_path):
         assert memory.stats().turns == 3
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(postgres.missing()), reason=postgres.missing() or "there")
 def test_to_a_server_and_back(file, tmp_path, request):
     """With the places as a user writes them."""

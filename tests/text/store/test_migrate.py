@@ -147,6 +147,7 @@ def test_what_was_forgotten_stays_refused(file, url, tmp_path):
             assert refused
 
 
+@pytest.mark.slow
 def test_numbers_that_two_scopes_share_are_moved(url, tmp_path):
     """On a server each scope counts from one; in one file they may not meet, and undo and history still fit."""
     ids = {}
@@ -169,6 +170,7 @@ def test_numbers_that_two_scopes_share_are_moved(url, tmp_path):
             ][: len(memory.receipts())]
 
 
+@pytest.mark.slow
 def test_only_some_scopes_go(file, url):
     """The others stay where they are; a scope that is not there is named."""
     assert move(file, url, scopes=["carl"]).scopes == ("carl",)
@@ -218,6 +220,7 @@ def test_a_target_that_differs_is_found(file, tmp_path, monkeypatch, spoil):
         move(file, target)
 
 
+@pytest.mark.slow
 def test_what_is_written_meanwhile_is_said(file, url):
     """A copy is of one moment; a write that comes during it is named, not half taken along."""
     said = []
@@ -251,6 +254,7 @@ moving.migrate(open_store(sys.argv[1], read_only=True), open_store(sys.argv[2]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notes", [1, 4, 9, 17, 40])
 def test_killed_in_the_middle_it_goes_on(file, url, notes):
     """Wherever it was stopped, the next call ends with the same rows; none is there twice."""
@@ -261,6 +265,7 @@ def test_killed_in_the_middle_it_goes_on(file, url, notes):
     assert {scope: told(url, scope) for scope in SCOPES} == {scope: told(file, scope) for scope in SCOPES}
 
 
+@pytest.mark.slow
 def test_a_source_that_was_written_to_begins_anew(file, url):
     """After a stop, what changed at the source is not mixed with what was copied before."""
     subprocess.run([sys.executable, "-c", DYING, str(file), url, "6"], capture_output=True, timeout=60)
@@ -281,7 +286,8 @@ def both(url):
         yield f"{folder}/a.mem", f"{folder}/b.mem"
 
 
-@settings(max_examples=10)
+@pytest.mark.slow
+@settings(max_examples=25)
 @given(steps=VERBS)
 def test_any_memory_comes_through(server, steps):
     """Whatever was done to it: file to server to file, and what it says is the same."""
