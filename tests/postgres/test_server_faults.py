@@ -206,3 +206,4 @@ def test_a_server_that_falls_loses_nothing_acknowledged(tmp_path):
     there = ids(store)
     assert set(acknowledged) <= set(there) and len(there) == len(set(there)) and len(acknowledged) > 10
     store.close()
+    server.control("-m", "immediate", "stop")  # the package knows only the process that it has started itself
