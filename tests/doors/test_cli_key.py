@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from memspan.doors.cli.main import COMMANDS, cli
 
 ciphers = pytest.mark.skipif(not hasattr(apsw, "mc_version"), reason="apsw has no encryption here")
-WITHOUT_MEMORY = {"demo", "methods", "models", "bench"}
+WITHOUT_MEMORY = {"demo", "methods", "models", "bench", "keys", "plan"}
 
 
 @pytest.fixture(autouse=True)
