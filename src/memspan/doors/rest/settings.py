@@ -37,7 +37,7 @@ class Settings:
     body_bytes: int = 16_000_000
     import_bytes: int = 1_000_000_000
     header_bytes: int = 16_384
-    threads: int = 8
+    threads: int = 2
     at_once: int = 256
     wait_s: float = 30.0
     grace_s: int = 30
