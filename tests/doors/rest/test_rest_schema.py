@@ -78,6 +78,9 @@ def tried(case):
         case.headers["Idempotency-Key"] = uuid.uuid4().hex  # the same name again for another body is a 422 of its own
     case.headers = {name: value for name, value in (case.headers or {}).items() if name.lower() != "if-match"}
     answer = case.call()
+    if answer.status_code == 501:  # quality="high" where MiniLM is not installed or not built
+        assert answer.json()["type"] in ("urn:memspan:MissingExtra", "urn:memspan:MissingModel")
+        return
     checks = [*ALWAYS, negative_data_rejection]
     if case.operation.path not in BY_RULES:
         checks.append(positive_data_acceptance)
