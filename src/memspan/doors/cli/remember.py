@@ -11,6 +11,7 @@ import click
 from memspan.core.errors import MalformedFile, StoreError, UsageError
 from memspan.core.places import Location
 from memspan.core.records import Turn
+from memspan.doors.batches import remembered, taken
 from memspan.doors.cli import _options, _show
 from memspan.doors.cli._stopping import Stopping
 
@@ -159,40 +160,16 @@ def _store(memory: "Memory", turns: Iterator[Turn], tally: Tally, bar: _show.Bar
     """Remember the turns in batches; each is safe when the next is begun."""
     with Stopping() as stopping:
         while True:
-            batch, broken = _take(turns)
+            batch, broken = taken(turns, BATCH_TURNS, BATCH_CHARS, MalformedFile)
             if batch:
                 with stopping.held():
-                    _remember(memory, batch, tally, again=again)
+                    for made in remembered(memory, batch, again=again):
+                        tally.count(made)
                 bar.note = _show.amount(tally.stored, "turn")
             if broken:
                 raise broken
             if not batch:
                 return
-
-
-def _take(turns: Iterator[Turn]) -> tuple[list[Turn], MalformedFile | None]:
-    """The next batch, and why there is no more after it."""
-    batch, chars = list[Turn](), 0
-    try:
-        for turn in turns:
-            batch.append(turn)
-            chars += len(turn.text)
-            if len(batch) == BATCH_TURNS or chars >= BATCH_CHARS:
-                break
-    except MalformedFile as broken:
-        return batch, broken
-    return batch, None
-
-
-def _remember(memory: "Memory", batch: list[Turn], tally: Tally, *, again: bool) -> None:
-    """Remember a batch; where a turn of it is refused, those before it all the same."""
-    try:
-        tally.count(memory.remember(batch, again=again))
-    except UsageError:
-        if len(batch) == 1:
-            raise
-        for turn in batch:
-            _remember(memory, [turn], tally, again=again)
 
 
 def _report(tallies: list[Tally], memory: Location, scope: str, seconds: float, as_json: bool) -> None:

@@ -8,8 +8,9 @@ import anyio.from_thread
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
-from memspan.core.errors import MemspanError, UsageError
-from memspan.core.records import Remembered, Turn
+from memspan.core.errors import MemspanError
+from memspan.core.records import Remembered
+from memspan.doors.batches import remembered, taken
 from memspan.text.read import read
 
 if TYPE_CHECKING:
@@ -98,37 +99,10 @@ def stored(memory: "Memory", upload: Upload, how: How, tally: Tally) -> Iterator
     turns = (replace(turn, meta={**turn.meta, **how.meta}) for turn in found) if how.meta else found
     broken: Exception | None = None
     while broken is None and not tally.done:
-        batch, broken = _taken(turns)
+        batch, broken = taken(turns, BATCH_TURNS, BATCH_CHARS, (HTTPException, MemspanError))
         tally.done = broken is None and not batch
-        for made in _remembered(memory, batch, how.again):
+        for made in remembered(memory, batch, again=how.again):
             tally.count(made)
             yield made
     if broken is not None:
         raise broken
-
-
-def _taken(turns: Iterator[Turn]) -> tuple[list[Turn], Exception | None]:
-    """The next batch, and why there is no more behind it."""
-    batch, chars = list[Turn](), 0
-    try:
-        for turn in turns:
-            batch.append(turn)
-            chars += len(turn.text)
-            if len(batch) == BATCH_TURNS or chars >= BATCH_CHARS:
-                break
-    except (HTTPException, MemspanError) as why:
-        return batch, why
-    return batch, None
-
-
-def _remembered(memory: "Memory", batch: list[Turn], again: bool) -> Iterator[Remembered]:
-    """Remember a batch; where a turn of it cannot be, those before it all the same."""
-    if not batch:
-        return
-    try:
-        yield memory.remember(batch, again=again)
-    except UsageError:
-        if len(batch) == 1:
-            raise
-        for turn in batch:
-            yield memory.remember(turn, again=again)
