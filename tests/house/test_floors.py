@@ -10,7 +10,8 @@ FLOORS = (
     ("plan",),
     ("text", "kv", "neural", "training"),
     ("bridges",),
-    ("bench", "testing"),
+    ("testing",),
+    ("bench",),
     ("doors",),
 )
 HEIGHT = {part: height for height, parts in enumerate(FLOORS) for part in parts}

@@ -12,13 +12,13 @@ from typing import Any
 from memspan.core.errors import UnknownMethod, UsageError
 
 # wing -> the package whose files are its methods
-WINGS = {"embed": "text.embed", "read": "text.read"}
+WINGS = {"codec": "kv.codecs", "embed": "text.embed", "kv": "kv.methods", "read": "text.read"}
 
 
 def methods(wing: str) -> list[str]:
     """Names of all methods of a wing, sorted; nothing is imported.
 
-    wing: "embed" or "read". Raises UsageError where there is no such wing.
+    wing: "codec", "embed", "kv" or "read". Raises UsageError where there is no such wing.
 
     >>> "static" in methods("embed")
     True

@@ -1,0 +1,1 @@
+"""Forms in which pages of keys and values are kept, one a file."""

@@ -1,0 +1,1 @@
+"""Published KV-cache methods, one a file."""

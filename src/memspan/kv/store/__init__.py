@@ -1,0 +1,1 @@
+"""Pages of keys and values: pools, layers, tiers, shared prefixes."""
