@@ -16,12 +16,14 @@ class Pin:
 
     packages: what pip installs, the peer first;  licence: of the peer
     shape: what of it is measured, in a few words
+    wing: whose methods it is measured beside; one of "text" is a system of `memspan bench run`
     """
 
     name: str
     packages: tuple[str, ...]
     licence: str
     shape: str
+    wing: str = "text"
 
     @property
     def title(self) -> str:
@@ -72,6 +74,13 @@ PINS: Mapping[str, Pin] = MappingProxyType(
                 packages=("llama-index-core==0.14.25", "llama-index-retrievers-bm25==0.8.0", _NUMPY),
                 licence="MIT",
                 shape="VectorStoreIndex and BM25Retriever, QueryFusionRetriever by reciprocal rank",
+            ),
+            Pin(
+                name="kvpress",
+                packages=("kvpress==0.5.5", "transformers==5.2.0", "torch==2.13.0"),
+                licence="Apache-2.0",
+                shape="presses that compress the KV cache; the last transformers it runs on",
+                wing="kv",
             ),
         )
     }
