@@ -1,13 +1,28 @@
 """The best a device can do: against the figures of arXiv:2405.08944 and a measured step of arXiv:2605.30571."""
 
+import json
+from dataclasses import asdict
+from math import ceil
+
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from memspan.core.errors import UsageError
+from memspan.doors.cli.main import cli
 from memspan.plan.cache import CODECS, RAW, SHAPES, ModelShape, cache_bytes, weight_bytes
 from memspan.plan.device import DEVICES, several
-from memspan.plan.theoretical_peak import compared, concurrency, decode_floor_s, peak, prefill_floor_s, switch_s
+from memspan.plan.theoretical_peak import (
+    compared,
+    concurrency,
+    decode_floor_s,
+    decode_flops,
+    peak,
+    prefill_floor_s,
+    prefill_flops,
+    switch_s,
+)
 
 A100, L4 = DEVICES["A100-80"], DEVICES["L4"]
 YI, WEIGHTS = SHAPES["Yi-34B"], 68e9  # the paper's 34B at 16 bits
@@ -41,6 +56,20 @@ def test_the_floor_of_a_measured_step():
     assert peak(shape, L4, 2048).batch1_s == pytest.approx(0.06232, rel=0.02)
 
 
+def test_a_measured_share_is_used_only_where_it_was_measured():
+    """7 to 8 billion weights at 16 bits, on the devices measured."""
+    assert peak(SHAPES["Qwen2.5-7B"], A100, 2048).batch1_s is None
+    assert peak(SHAPES["Qwen3-4B"], L4, 2048).batch1_s is None
+    assert peak(SHAPES["Qwen2.5-7B"], L4, 2048, weight_bits=4).batch1_s is None
+
+
+def test_a_prompt_is_its_tokens_one_by_one():
+    """Prefill is the sum of decode over a growing cache, but for the diagonal of the attention."""
+    shape = SHAPES["Qwen3-4B"]
+    summed = sum(decode_flops(shape, before) for before in range(1000))
+    assert prefill_flops(shape, 1000) == pytest.approx(summed, rel=1e-4)
+
+
 def test_switching_moves_two_caches():
     """One out, one in."""
     kv = cache_bytes(YI, 50_000)
@@ -60,8 +89,13 @@ def test_what_fits_fits_and_one_more_does_not(tokens, kept, name, codec):
     weights = weight_bytes(SHAPES[name], 4)
     assert weights + made.fits * made.sequence_bytes <= device.memory
     assert weights + (made.fits + 1) * made.sequence_bytes > device.memory
-    assert made.full_step_s <= device.memory / device.bandwidth + 1e-12  # all of the memory, read once
+    read, counted = (
+        made.fits * made.sequence_bytes + weights,
+        made.fits * decode_flops(SHAPES[name], ceil(tokens * kept)),
+    )
+    assert made.full_step_s == pytest.approx(max(read / device.bandwidth, counted / device.flops))
     assert made.tokens_a_second * made.full_step_s == pytest.approx(made.fits)
+    assert made.prefill_s * device.flops == pytest.approx(prefill_flops(SHAPES[name], tokens))
 
 
 def test_a_smaller_cache_never_serves_fewer():
@@ -81,3 +115,31 @@ def test_what_cannot_be_is_refused():
     for made in (lambda: peak(shape, L4, 0), lambda: peak(shape, L4, 9, kept=0), lambda: several(L4, 0)):
         with pytest.raises(UsageError):
             made()
+
+
+def told(*arguments):
+    """The command's output; it has to succeed."""
+    done = CliRunner().invoke(cli, ["plan", "cache", *arguments])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_the_command_says_what_the_functions_compute():
+    """The same figures, for reading and as JSON; a named model and its numbers are one."""
+    made = peak(SHAPES["Llama-3.1-8B"], L4, 20_000, codec=CODECS["int4"], kept=0.5)
+    setting = ["--context", "20000", "--device", "L4", "--codec", "int4", "--kept", "0.5"]
+    shown = told("--model", "llama-3.1-8b", *setting)
+    assert f"sequences that fit    {made.fits}\n" in shown
+    assert any(line.split()[:2] == ["int4", "50%"] and f" {made.fits} " in line for line in shown.splitlines())
+    numbers = ["--layers", "32", "--heads", "32", "--kv-heads", "8", "--head-dim", "128", "--params-b", "8.030261248"]
+    read = [json.loads(told(*model, *setting, "--json")) for model in (["--model", "Llama-3.1-8B"], numbers)]
+    assert read[0] == read[1] and read[0]["asked"] == asdict(made)
+    assert len(read[0]["compared"]) == 12 and read[0]["weight_bytes"] == weight_bytes(SHAPES["Llama-3.1-8B"])
+
+
+def test_the_command_says_what_is_missing_and_what_does_not_fit():
+    """Half a shape is refused; a model larger than the device fits no sequence."""
+    for arguments in ([], ["--layers", "3"], ["--model", "Qwen3-4B", "--layers", "3"]):
+        done = CliRunner().invoke(cli, ["plan", "cache", *arguments])
+        assert done.exit_code != 0 and "give --model" in done.stderr
+    assert "sequences that fit    none" in told("--model", "Llama-3.1-70B", "--device", "L4")

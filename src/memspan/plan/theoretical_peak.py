@@ -36,6 +36,17 @@ def decode_floor_s(device: Device, weights: float, kv: float, batch: int = 1) ->
     return (weights + batch * kv) / device.bandwidth
 
 
+def decode_flops(shape: ModelShape, tokens: int) -> float:
+    """Operations to give one sequence its next token, with so many in its cache.
+
+    >>> from memspan.plan.cache import SHAPES
+    >>> f"{decode_flops(SHAPES['Llama-3.1-8B'], 32_768):.3g}"
+    '3.32e+10'
+    """
+    width = shape.heads * (shape.head_dim + shape.value_width)
+    return 2.0 * shape.params + 2.0 * shape.layers * tokens * width
+
+
 def prefill_flops(shape: ModelShape, tokens: int) -> float:
     """Operations to read a prompt: 2 for each weight and token, and causal attention.
 
@@ -72,9 +83,9 @@ def switch_s(device: Device, kv: float) -> float:
 class Peak:
     """What fits and how fast at best. kept: share of the tokens that stay in the cache [0..1]
 
-    token_bytes: of the cache for each token that stays;  sequence_bytes: of one sequence;  fits: sequences at once
+    token_bytes: of the cache, for each token that stays;  sequence_bytes: of one sequence;  fits: sequences at once
     step_s: to decode a token of one sequence;  full_step_s, tokens_a_second: with all that fit
-    batch1_s: what step_s was measured to be like on this device, None: not known
+    batch1_s: step_s at the share of the bandwidth that was measured for 7 to 8 billion weights of 16 bits; else None
     """
 
     codec: str
@@ -108,17 +119,19 @@ def peak(
     """
     if tokens < 1 or not 0 < kept <= 1:
         raise UsageError(f"{tokens} tokens, {kept} of them kept: at least one token, and a share above 0 and up to 1")
-    weights, kv = weight_bytes(shape, weight_bits), cache_bytes(shape, ceil(tokens * kept), codec)
+    held = ceil(tokens * kept)
+    weights, kv = weight_bytes(shape, weight_bits), cache_bytes(shape, held, codec)
     fits, step = concurrency(device, weights, kv), decode_floor_s(device, weights, kv)
-    full = decode_floor_s(device, weights, kv, fits)
+    full = max(decode_floor_s(device, weights, kv, fits), fits * decode_flops(shape, held) / device.flops)
+    like = device.batch1_share if 6e9 < shape.params < 9e9 and weight_bits == 16 and fits else None
     return Peak(
         codec=codec.name,
         kept=kept,
-        token_bytes=kv / ceil(tokens * kept),
+        token_bytes=kv / held,
         sequence_bytes=kv,
         fits=fits,
         step_s=step,
-        batch1_s=step / device.batch1_share if device.batch1_share else None,
+        batch1_s=step / like if like else None,
         full_step_s=full,
         tokens_a_second=fits / full,
         prefill_s=prefill_floor_s(device, shape, tokens),

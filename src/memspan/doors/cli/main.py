@@ -56,7 +56,7 @@ GROUPS = {
         "reembed": ("memspan.doors.cli.reembed:reembed", "Make the vectors anew, for another setting."),
         "methods": ("memspan.doors.cli.methods:methods", "List what can be plugged in."),
         "models": ("memspan.doors.cli.models:models", "Build model files that do not come along."),
-        "plan": ("memspan.doors.cli.plan:plan", "Compute what many tenants would need."),
+        "plan": ("memspan.doors.cli.plan:plan", "Compute what tenants or a KV cache need."),
         "bench": ("memspan.doors.cli.bench:bench", "Measure quality and speed."),
         "demo": ("memspan.doors.cli.demo:demo", "Try it on a conversation that comes along."),
     },
