@@ -47,7 +47,8 @@ class Result:
     right: whether each question was answered right in every token, (batch, turns)
     resident_bytes: what the cache's tensors hold once the prompt is read
     peak_bytes: the most they held while it was read
-    prefill_s: for the prompt and its compression [s];  decode_s: for one token [s], nan where none was decoded
+    prefill_s: for the prompt and its compression [s];  decode_s: for one token more in every row [s], nan where
+    none was decoded
     """
 
     press: Press

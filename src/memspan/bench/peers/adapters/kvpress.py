@@ -29,7 +29,10 @@ class Kvpress:
         return len(tasks)
 
     def row(self, task: int, press: str, settings: dict[str, Any], kept: float, alone: bool) -> dict[str, Any]:
-        """Answers right (batch, turns), bytes, seconds. alone: each row of the batch is a batch of its own"""
+        """Answers right (batch, turns), bytes, seconds for all rows, steps of each row.
+
+        alone: each row of the batch is a batch of its own
+        """
         import torch
 
         prompt, turns = self._tasks[task]
@@ -38,10 +41,11 @@ class Kvpress:
         model = self._model("eager" if "ObservedAttention" in f"{press}{settings}" else "sdpa")
         with torch.inference_mode():
             done = [_ask(model, self._press(press, settings, kept), *part) for part in parts]
-        sums = {name: sum(one[name] for one in done) for name in ("resident_bytes", "prefill_s", "decode_s", "steps")}
+        sums = {name: sum(one[name] for one in done) for name in ("resident_bytes", "prefill_s", "decode_s")}
         held = [one["resident_bytes"] for one in done]
         peaks = [sum(held[:at]) + one["peak_bytes"] for at, one in enumerate(done)]
-        return {**sums, "peak_bytes": max(peaks), "right": [row for one in done for row in one["right"]]}
+        right = [row for one in done for row in one["right"]]
+        return {**sums, "peak_bytes": max(peaks), "steps": done[0]["steps"], "right": right}
 
     def close(self) -> None:
         """Let go of the models."""
