@@ -29,9 +29,11 @@ class Log:
         """What happened in the half-open range of recording time [s], the oldest first."""
         key = self._store.scope_key(self._scope)
         with self._store.snapshot(self._scope) as connection:
-            for row in change_rows.after(connection, key, 0, self._store.path):
-                if (since is None or row.at >= since) and (until is None or row.at < until):
-                    yield from self._told(connection, key or 0, row)
+            first = 0 if since is None else change_rows.before(connection, key, since)
+            for row in change_rows.after(connection, key, first, self._store.path):
+                if until is not None and row.at >= until:
+                    break
+                yield from self._told(connection, key or 0, row)
 
     def history(self, wanted: str) -> list[Event]:
         """What happened to one turn or record, and to its earlier and later versions. Raises UnknownId."""
@@ -42,8 +44,7 @@ class Log:
             family = self._family(connection, key, kind, seq)
             return [
                 event
-                for row in change_rows.after(connection, key, 0, self._store.path)
-                if _concerns(row, kind, family)
+                for row in change_rows.about(connection, key, kind, family, self._store.path)
                 for event in self._told(connection, key, row, family)
             ]
 
@@ -129,11 +130,6 @@ def _what(before: State, after: State, verb: str) -> What:
     if before.held != after.held:
         return "held" if after.held else "released"
     return "used" if before.uses != after.uses else "dated"
-
-
-def _concerns(row: Row, kind: Kind, family: set[int]) -> bool:
-    told = row.kind == kind and row.op in ("add", "set", "renew")
-    return told and any(row.first <= seq <= row.last for seq in family)
 
 
 def _item(connection: Connection, scope: int, kind: Kind, seq: int) -> tuple[str, str, str] | None:

@@ -139,7 +139,10 @@ def _since_in(connection: Connection, scope: int | None, path: str | Path, branc
 
 
 def _stands(connection: Connection, scope: int | None, operation: int) -> bool:
-    query = "SELECT operation FROM change WHERE scope = ? AND op = 'undo' AND first = ? ORDER BY seq DESC LIMIT 1"
+    query = (
+        "SELECT operation FROM change WHERE scope = ? AND kind = 'operation' AND op = 'undo' AND first = ?"
+        " ORDER BY seq DESC LIMIT 1"
+    )
     by: int | None = connection.execute(query, (scope, operation)).get
     return by is None or not _stands(connection, scope, by)
 
@@ -288,7 +291,7 @@ class _Merging:
 
     def _add_turns(self, turns: Sequence[Turn], parts: Sequence[Derived], keys: Sequence[int]) -> int:
         """How many came. What corrects something that was forgotten here is refused with it."""
-        buried = tombstones.buried(self._connection, self._key, self._hasher)
+        buried = tombstones.buried(self._connection, self._key, self._hasher, turns)
         taken: list[tuple[Turn, Derived]] = []
         coming: set[str] = set()
         for turn, part in zip(turns, parts, strict=True):
@@ -297,13 +300,13 @@ class _Merging:
                 self._refused.append(turn.id)
             elif self._differs(turn):
                 self._conflicts.append(turn.id)
-            elif buried is not None and self._find(turn.id) is None and buried(turn):
+            elif turn.id in buried and self._find(turn.id) is None:
                 self._refused.append(turn.id)
             else:
                 taken.append((turn, part))
                 coming.add(turn.id)
         applied = turn_rows.add(
-            self._connection, self._key, [turn for turn, _ in taken], [part for _, part in taken], keys, None
+            self._connection, self._key, [turn for turn, _ in taken], [part for _, part in taken], keys
         )
         if applied.added:
             self._operation.row("add", "turn", applied.added[0][0], applied.added[-1][0])

@@ -45,6 +45,8 @@ _BUILD = "pip uninstall -y apsw && pip install --force-reinstall --no-deps apsw-
 class File(apsw.Connection):
     """SQLite's connection, with what the store asks of any (sql.py)."""
 
+    in_order = "NOT INDEXED"  # SQLite would rather take any index that begins with the scope, and sort all it finds
+
     def stream(self, sql: str, values: Any, /) -> Iterator[Any]:
         """The rows of a query, read as they are asked for."""
         return iter(self.execute(sql, values))

@@ -121,7 +121,7 @@ def receipts(store: Store, scope: str) -> list[Receipt]:
     """Receipts of everything forgotten in a scope, the oldest first."""
     key = store.scope_key(scope)
     with store.snapshot(scope) as connection:
-        erased = [row for row in change_rows.after(connection, key, 0, store.path) if row.op == "erase"]
+        erased = change_rows.erasing(connection, key, store.path)
     return [
         Receipt(
             **{**row.body, "kept": tuple(row.body["kept"])},

@@ -148,6 +148,8 @@ class Session:
     counters: the last numbers of the scope written in; what was taken is in `taken`
     """
 
+    in_order = ""
+
     def __init__(self, connection: Connection[Any], scope: str, counters: dict[str, int] | None = None) -> None:
         self.scope, self.counters = scope, counters
         self.taken: dict[str, int] = {}

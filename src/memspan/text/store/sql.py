@@ -31,7 +31,10 @@ class Connection(Protocol):
     """One connection, inside a transaction.
 
     Values stand as `?` with a sequence or as `:name` with a mapping. Every statement names the scope it works in.
+    in_order: said behind a table's name where its rows are wanted by their number, so that no other index is taken
     """
+
+    in_order: str
 
     def execute(self, sql: str, values: Any = (), /) -> Cursor:
         """Run one statement."""

@@ -140,7 +140,7 @@ class Store(ABC):
             if again:
                 both = [digest(turn) for turn in turns for digest in (hasher.wide, hasher.near)]
                 tombstones.lift(connection, key, both)
-            buried = None if again else tombstones.buried(connection, key, hasher)
+            buried = frozenset() if again else tombstones.buried(connection, key, hasher, turns)
             applied = turn_rows.add(connection, key, turns, parts, embedders, buried)
             if applied.added:
                 operation.row("add", "turn", applied.added[0][0], applied.added[-1][0])

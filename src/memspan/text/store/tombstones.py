@@ -11,7 +11,7 @@ speaker in the same session.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 from memspan.core.records import Turn
@@ -66,16 +66,23 @@ def is_telling(text: str) -> bool:
     return len(normalised(text)) >= MIN_CHARS or _DIGIT.search(text) is not None
 
 
-def buried(connection: Connection, scope: int, hasher: Hasher) -> Callable[[Turn], bool] | None:
-    """Tells whether a turn's words were forgotten in this scope; None where nothing ever was."""
+def buried(connection: Connection, scope: int, hasher: Hasher, turns: Sequence[Turn]) -> frozenset[str]:
+    """Ids of those turns whose words were forgotten in this scope.
+
+    Only their own digests are looked up: what was ever forgotten may be far more.
+    """
     if not connection.execute("SELECT EXISTS (SELECT 1 FROM tombstone WHERE scope = ?)", (scope,)).get:
-        return None
-    known: set[bytes] = {row[0] for row in connection.execute("SELECT digest FROM tombstone WHERE scope = ?", (scope,))}
-
-    def is_buried(turn: Turn) -> bool:
-        return hasher.wide(turn) in known or hasher.near(turn) in known
-
-    return is_buried
+        return frozenset()
+    found: set[str] = set()
+    for some in turn_rows.batches(turns):
+        owners: dict[bytes, list[str]] = {}
+        for turn in some:
+            for digest in (hasher.wide(turn), hasher.near(turn)):
+                owners.setdefault(digest, []).append(turn.id)
+        query = f"SELECT digest FROM tombstone WHERE scope = ? AND digest IN ({turn_rows.marks(owners)})"
+        for (digest,) in connection.execute(query, (scope, *owners)):
+            found.update(owners[bytes(digest)])
+    return frozenset(found)
 
 
 def put(connection: Connection, scope: int, digests: Iterable[bytes], at: float) -> int:

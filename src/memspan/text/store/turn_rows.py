@@ -1,6 +1,6 @@
 """Rows of turns and of what is derived from them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -28,7 +28,7 @@ class Applied:
     refused: tuple[str, ...] = ()
 
 
-def marks(some: Sequence[object]) -> str:
+def marks(some: Sized) -> str:
     """As many question marks, for an IN list."""
     return ",".join("?" * len(some))
 
@@ -54,11 +54,11 @@ def add(
     turns: Sequence[Turn],
     parts: Sequence[Derived | None],
     embedders: Sequence[int],
-    buried: Callable[[Turn], bool] | None,
+    buried: Collection[str] = (),
 ) -> Applied:
     """Write those turns that are not there yet, with what was derived from them. Raises DuplicateId.
 
-    buried: tells whether a turn's words were forgotten here; None where nothing was
+    buried: ids of those whose words were forgotten here
     """
     seqs = _present(connection, scope, turns)
     known = tuple(seqs.values())
@@ -68,7 +68,7 @@ def add(
     for turn, part in zip(turns, parts, strict=True):
         if turn.id in seqs:
             continue
-        if buried is not None and buried(turn):
+        if turn.id in buried:
             refused.append(turn.id)
             continue
         assert part is not None

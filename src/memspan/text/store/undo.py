@@ -51,7 +51,10 @@ def _refuse(connection: Connection, scope: int, wanted: int, found: list[Row]) -
         raise CannotUndo(
             wanted, "it is a forget(), and forgotten is gone; what came before it can be taken back by its number"
         )
-    query = "SELECT operation FROM change WHERE scope = ? AND op = 'undo' AND first = ? ORDER BY seq DESC LIMIT 1"
+    query = (
+        "SELECT operation FROM change WHERE scope = ? AND kind = 'operation' AND op = 'undo' AND first = ?"
+        " ORDER BY seq DESC LIMIT 1"
+    )
     by: int | None = connection.execute(query, (scope, wanted)).get
     if by is None:
         return
