@@ -76,8 +76,8 @@ def told(job, machine, weights, cache, hidden):
     return layers * prefill, layers * (job.generated - 1) * decode, fits
 
 
-@pytest.mark.parametrize("device", [0.25, 0.3, 0.4, 1.0])
-@pytest.mark.parametrize("host", [0.25, 1.0])
+@pytest.mark.parametrize("device", [0.25, 0.3, 1.0])
+@pytest.mark.parametrize("host", [0.08, 0.3])
 def test_no_placement_of_a_grid_is_faster(device, host):
     """Shares in sevenths: those that fit take as long or longer; what is promised is what the formulas give."""
     job = Job(prompt=256, generated=32, at_once=8, block=32)
