@@ -7,6 +7,7 @@ from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # type checkers see the names, the interpreter does not load them
+    from memspan import kv as kv
     from memspan.core import errors as errors
     from memspan.core.budget import Budget as Budget
     from memspan.core.budget import Cost as Cost
@@ -41,15 +42,16 @@ _HOME = {
     "load": "core.registry",
     "methods": "core.registry",
 }
+_MODULES = {"errors": "core.errors", "kv": "kv"}
 __all__ = [
     *("AsyncMemory", "Budget", "Change", "Cost", "Hit", "Link", "Memory", "Patch", "Recall", "Record", "State"),
-    *("Turn", "errors", "load", "methods"),
+    *("Turn", "errors", "kv", "load", "methods"),
 ]
 
 
 def __getattr__(name: str) -> object:
-    if name == "errors":
-        return import_module("memspan.core.errors")
+    if name in _MODULES:
+        return import_module(f"memspan.{_MODULES[name]}")
     if name in _HOME:
         return getattr(import_module(f"memspan.{_HOME[name]}"), name)
     raise AttributeError(f"module 'memspan' has no attribute {name!r}")

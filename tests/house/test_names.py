@@ -11,7 +11,7 @@ from memspan.core import errors
 
 PUBLIC = [
     *("AsyncMemory", "Budget", "Change", "Cost", "Hit", "Link", "Memory", "Patch", "Recall", "Record", "State"),
-    *("Turn", "errors", "load", "methods"),
+    *("Turn", "errors", "kv", "load", "methods"),
 ]
 
 

@@ -33,18 +33,26 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What an answer may take; None means no limit. Same units as Cost. Raises UsageError below zero."""
+    """What an answer or a cache may take; None means no limit. Same units as Cost.
+
+    tokens: put out, or held by each head of a cache;  bytes: written, or held;  seconds: in all, or for a decode step
+    ratio: share of what a cache would hold without a limit [0..1]
+    Raises UsageError below zero and for a ratio above one.
+    """
 
     tokens: int | None = None
     bytes: int | None = None
     seconds: float | None = None
     llm_calls: int | None = None
+    ratio: float | None = None
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
             limit = getattr(self, name)
             if limit is not None and not limit >= 0:
                 raise UsageError(f"budget {name}={limit!r}: must be zero or more")
+        if self.ratio is not None and self.ratio > 1:
+            raise UsageError(f"budget ratio={self.ratio!r}: a share lies between 0 and 1")
 
     def allows(self, cost: Cost) -> bool:
         """True where every limit holds.
@@ -54,5 +62,5 @@ class Budget:
         """
         return all(
             limit is None or getattr(cost, name) <= limit
-            for name, limit in ((name, getattr(self, name)) for name in self.__slots__)
+            for name, limit in ((name, getattr(self, name)) for name in Cost.__slots__)
         )

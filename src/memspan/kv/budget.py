@@ -1,0 +1,111 @@
+"""How many rows each layer and head may hold: whole numbers whose sum is exact."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor
+
+from memspan.core.budget import Budget
+from memspan.core.errors import UsageError
+
+
+def allocate(total: int, weights: Sequence[float], *, caps: Sequence[int], floors: Sequence[int]) -> list[int]:
+    """Shares of `total` in proportion to `weights`, none below its floor or above its cap; their sum is exact.
+
+    The sum is min(total, sum(caps)): what caps cut off goes to the others. Where all others have weight 0, they share
+    evenly.
+
+    total: to share out [tokens];  weights: >= 0;  caps, floors: [tokens], floors[i] <= caps[i]
+    Raises UsageError where the floors alone need more than `total`, or a floor lies above its cap.
+
+    >>> allocate(10, [3, 1, 1], caps=[4, 9, 9], floors=[1, 1, 1])
+    [4, 3, 3]
+    """
+    if any(low > high for low, high in zip(floors, caps, strict=True)):
+        raise UsageError("a floor lies above its cap: more rows are to be kept than there are")
+    if sum(floors) > total:
+        raise UsageError(f"a budget of {total} rows, but {sum(floors)} have to stay; raise the budget or lower floors")
+    total = min(total, sum(caps))
+    heavy = [max(0.0, float(weight)) for weight in weights]
+    wanted = _levelled(total, heavy, caps, floors)
+    shares = [min(cap, max(low, floor(want))) for want, low, cap in zip(wanted, floors, caps, strict=True)]
+    return _settled(total, shares, wanted, caps, floors)
+
+
+def _levelled(total: int, weights: Sequence[float], caps: Sequence[int], floors: Sequence[int]) -> list[float]:
+    """Real shares: clip(level * weight, floor, cap), with the level at which they add up; weight 0 fills up last."""
+
+    def at(level: float) -> list[float]:
+        return [min(cap, max(low, level * w)) for w, low, cap in zip(weights, floors, caps, strict=True)]
+
+    heaviest = max(weights, default=0.0)
+    if not heaviest:
+        weights, heaviest = [1.0] * len(weights), 1.0
+    lightest = min(weight for weight in weights if weight > 0)
+    low, high = 0.0, max(caps, default=0) / lightest + 1.0
+    if sum(at(high)) < total:
+        rest = [cap if weight > 0 else 0 for weight, cap in zip(weights, caps, strict=True)]
+        others = [0.0 if weight > 0 else 1.0 for weight in weights]
+        lows = [max(a, b) for a, b in zip(rest, floors, strict=True)]
+        return _levelled(total, others, caps, lows)
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (middle, high) if sum(at(middle)) < total else (low, middle)
+    return at(high)
+
+
+def _settled(
+    total: int, shares: list[int], wanted: Sequence[float], caps: Sequence[int], floors: Sequence[int]
+) -> list[int]:
+    """The same with the exact sum: largest remainders first, earlier places first where they tie."""
+    while (missing := total - sum(shares)) > 0:
+        open_ones = [place for place in range(len(shares)) if shares[place] < caps[place]]
+        for place in sorted(open_ones, key=lambda place: shares[place] - wanted[place])[:missing]:
+            shares[place] += 1
+    while (excess := sum(shares) - total) > 0:
+        open_ones = [place for place in range(len(shares)) if shares[place] > floors[place]]
+        for place in sorted(open_ones, key=lambda place: wanted[place] - shares[place])[:excess]:
+            shares[place] -= 1
+    return shares
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """A budget in the terms of one cache.
+
+    budget: exactly one of tokens (rows a head), ratio, bytes (the whole cache) or seconds (a decode step) is given
+    row_bytes: one row of one head as it is kept, keys and values [bytes]
+    heads: rows of that kind a token has: layers * kv_heads;  seconds_per_byte: from the calibration
+    Raises UsageError where none or several are given, or the ratio is outside 0..1.
+    """
+
+    budget: Budget
+    row_bytes: float
+    heads: int
+    seconds_per_byte: float | None = None
+
+    def __post_init__(self) -> None:
+        units = {"tokens", "ratio", "bytes", "seconds"}
+        given = [name for name in units if getattr(self.budget, name) is not None]
+        if len(given) != 1:
+            told = " and ".join(sorted(given)) or "none"
+            raise UsageError(f"a cache's budget is given in one unit, not in {told}: tokens, ratio, bytes or seconds")
+        if self.budget.seconds is not None and self.seconds_per_byte is None:
+            raise UsageError("a budget in seconds needs to know how long a byte takes; kv.compress() measures it")
+
+    def rows(self, seen: int, batch: int = 1) -> int:
+        """How many rows a head may hold on average, once so many tokens were seen.
+
+        seen: tokens of a sequence so far;  batch: sequences that share a budget in bytes or seconds
+
+        >>> Room(budget=Budget(ratio=0.25), row_bytes=384, heads=4).rows(480)
+        120
+        """
+        budget = self.budget
+        if budget.tokens is not None:
+            return min(seen, budget.tokens)
+        if budget.ratio is not None:
+            return int(seen * budget.ratio)
+        room = (
+            float(budget.bytes) if budget.bytes is not None else (budget.seconds or 0.0) / (self.seconds_per_byte or 1)
+        )
+        return min(seen, int(room / (self.row_bytes * self.heads * batch)))

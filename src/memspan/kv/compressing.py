@@ -1,0 +1,89 @@
+"""`compress`: a cache under a budget for one model, while a context is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from memspan.core.budget import Budget
+from memspan.core.errors import MissingExtra
+from memspan.core.registry import load
+from memspan.kv.budget import Room
+from memspan.kv.engine import Plan, Shape
+from memspan.kv.policy import KeepAll, Policy
+from memspan.kv.store.codec import Codec
+
+if TYPE_CHECKING:
+    from memspan.kv.hf import KVCache
+
+
+@contextmanager
+def compress(
+    model: Any,  # transformers' models are not typed
+    method: str | Policy | None = "snapkv",
+    budget: Budget | None = None,
+    *,
+    codec: str | Codec | None = None,
+    sinks: int = 0,
+    recent: int = 0,
+    slots: int = 16,
+) -> Iterator[KVCache]:
+    """A cache for `model(..., past_key_values=cache)` and `model.generate`, held within a budget.
+
+    model: of transformers, with rotary embeddings and full attention
+    method: a name of `memspan.methods("kv")`, a policy with settings of your own, or None to keep every row
+    budget: in one unit: tokens (a head), ratio, bytes (the whole cache) or seconds (a decode step); None for no limit
+    codec: how rows are kept, a name of `memspan.methods("codec")`; the newest rows stay as they are
+    sinks, recent: first and newest tokens that always stay [tokens];  slots: rows a page [tokens]
+    Raises UsageError for a model that cannot be served, UnknownMethod for a name that is none, MissingExtra without
+    torch and transformers.
+    """
+    try:
+        from memspan.kv import hf
+    except ImportError as error:
+        raise MissingExtra("kv", "memspan.kv") from error
+    shape = hf.shape_of(model)
+    policy: Policy = KeepAll() if method is None else load("kv", method)() if isinstance(method, str) else method
+    form = codec or policy.codec or "raw"
+    chosen: Codec = load("codec", form)() if isinstance(form, str) else form
+    weights = next(model.parameters())
+    row = row_bytes(chosen, shape, slots, weights.dtype)
+    room = Room(
+        budget=budget or Budget(ratio=1.0),
+        row_bytes=row,
+        heads=shape.layers * shape.kv_heads,
+        seconds_per_byte=_seconds_per_byte(weights.device) if budget and budget.seconds is not None else None,
+    )
+    sealing = form != "raw"
+    plan = Plan(
+        policy=policy, room=room, shape=shape, codec=chosen, sealing=sealing, slots=slots, sinks=sinks, recent=recent,
+        residual=slots * 2 if sealing else 0,
+    )  # fmt: skip
+    with hf.attached(model, plan) as cache:
+        yield cache
+
+
+def row_bytes(codec: Codec, shape: Shape, slots: int, dtype: torch.dtype) -> float:
+    """What a row of one head costs in a codec, keys, values and position [bytes]."""
+    positions = torch.arange(slots, dtype=torch.int32)[None]
+    keys = torch.arange(slots * shape.dim).reshape(1, slots, -1).to(dtype)
+    values = torch.arange(slots * shape.value_dim).reshape(1, slots, -1).to(dtype)
+    parts = [*codec.encode_keys(keys, positions).values(), *codec.encode_values(values, positions).values()]
+    return sum(part.nbytes for part in parts) / slots + positions.itemsize
+
+
+def _seconds_per_byte(device: torch.device) -> float:
+    """How long reading a byte of a cache takes on that device, measured on a product of a row with many rows."""
+    from time import perf_counter
+
+    keys = torch.randn(8, 16384, 64, device=device)
+    query = torch.randn(8, 1, 64, device=device)
+    best = float("inf")
+    for _ in range(5):
+        began = perf_counter()
+        float((query @ keys.transpose(-1, -2)).sum())
+        best = min(best, perf_counter() - began)
+    return best / keys.nbytes

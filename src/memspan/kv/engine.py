@@ -1,0 +1,414 @@
+"""What happens to a cache at each forward pass: rows come in, are attended to, observed, scored and cut back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+from memspan.core.errors import UsageError
+from memspan.kv.budget import Room, allocate
+from memspan.kv.policy import Lookup, Policy
+from memspan.kv.select import best
+from memspan.kv.signals import ALL, Rotary, View
+from memspan.kv.store.codec import Codec
+from memspan.kv.store.layer import Choice, Layer, Pick
+from memspan.kv.store.pages import Segment, unique_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Of a model. kv_heads, heads: a layer;  dim: of a row"""
+
+    layers: int
+    heads: int
+    kv_heads: int
+    dim: int
+    value_dim: int
+    rotary: Rotary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a cache is kept.
+
+    policy: which rows stay;  room: how many;  sinks, recent: first and newest tokens that always stay
+    slots: rows a page;  codec: how rows lie in pages;  sealing: whether all rows but the newest go there
+    residual: newest rows that stay out of a codec [tokens]
+    """
+
+    policy: Policy
+    room: Room
+    shape: Shape
+    codec: Codec
+    sealing: bool = False
+    residual: int = 0
+    slots: int = 16
+    sinks: int = 0
+    recent: int = 0
+
+
+@dataclass(slots=True)
+class Incoming:
+    """A forward pass. places: true positions of its tokens, (batch, time), -1 for padding
+
+    first: whether nothing was read before
+    """
+
+    places: Tensor
+    first: bool
+    hidden: dict[int, Tensor] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Times:
+    """Where the time of the forward passes so far went. score, attend, move: [s]"""
+
+    score: float = 0.0
+    attend: float = 0.0
+    move: float = 0.0
+
+
+class Engine:
+    """The layers of one cache and what is done to them."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        policy = plan.policy
+        self._sealing = plan.sealing or isinstance(policy, Lookup)
+        self.layers = [Layer(plan.slots, plan.codec, self._sealing) for _ in range(plan.shape.layers)]
+        self._queries: dict[int, tuple[Tensor, Tensor]] = {}
+        self._weights: dict[int, Tensor] = {}
+        self._ranked: dict[int, Tensor] = {}
+        self._summaries: dict[int, dict[str, Tensor]] = {}
+        self.times = Times()
+        self.peak = 0
+
+    # -- a forward pass
+
+    def step(self, number: int, rows: tuple[Tensor, Tensor, Tensor], incoming: Incoming, scaling: float) -> Tensor:
+        """What a layer's attention gives; its rows are taken in and cut back.
+
+        rows: queries (batch, heads, time, dim), keys and values (batch, kv_heads, time, dim)
+        """
+        queries, keys, values = rows
+        layer, needs = self.layers[number], self.plan.policy.needs
+        began = perf_counter()
+        seen = layer.seen if layer.seen is not None else incoming.places.new_zeros(len(incoming.places))
+        new = self._view(number, (keys, values), incoming.places, seen, scaling)
+        figures = self.plan.policy.observe(replace(new, hidden=incoming.hidden.get(number)))
+        if needs.mass:
+            figures = {**figures, "mass": torch.zeros(keys.shape[:3], device=keys.device)}
+        layer.append(keys, values, incoming.places, figures)
+        self._remember(number, queries, incoming.places)
+        self.times.move += perf_counter() - began
+        began = perf_counter()
+        out = self._attended(number, rows, incoming, scaling)
+        self.times.attend += perf_counter() - began
+        self.peak = max(self.peak, self.nbytes())
+        if not needs.log_probs:
+            self._cut(number, incoming, scaling)
+        return out
+
+    def after(self, log_probs: Tensor | None, incoming: Incoming, scaling: float) -> None:
+        """Ends a forward pass: what waited for the whole of it. log_probs: of its tokens, (batch, time)"""
+        policy = self.plan.policy
+        if policy.needs.log_probs and log_probs is not None:
+            for number, layer in enumerate(self.layers):
+                given = log_probs[:, None].expand(-1, self.plan.shape.kv_heads, -1).float()
+                old = layer.figures.get("log_prob")
+                layer.figures["log_prob"] = given if old is None else torch.cat((old, given), dim=-1)
+                self._cut(number, incoming, scaling)
+        self._weights.clear()
+        self._ranked.clear()
+        if policy.when == "prompt" or policy.needs.queries == ALL:
+            self._queries.clear()
+
+    def _attended(self, number: int, rows: tuple[Tensor, Tensor, Tensor], incoming: Incoming, scaling: float) -> Tensor:
+        queries, keys, values = rows
+        layer, policy = self.layers[number], self.plan.policy
+        if incoming.first and not policy.needs.mass and not bool((incoming.places < 0).any()):
+            grouped = queries.shape[1] != keys.shape[1]
+            return scaled_dot_product_attention(
+                queries, keys, values, is_causal=queries.shape[2] > 1, scale=scaling, enable_gqa=grouped
+            )
+        pick = None
+        if isinstance(policy, Lookup) and layer.segments:
+            pick = self._picker(number, policy, scaling)
+        out, mass = layer.attend(queries, incoming.places, scaling, pick=pick, mass=policy.needs.mass)
+        if mass is not None:
+            layer.figures["mass"] = layer.figures["mass"] + mass
+        return out
+
+    # -- cutting back
+
+    def _cut(self, number: int, incoming: Incoming, scaling: float) -> None:
+        policy, layer = self.plan.policy, self.layers[number]
+        if isinstance(policy, Lookup):
+            self._shelve(number, policy, scaling)
+            return
+        assert layer.seen is not None
+        began = perf_counter()
+        prompt = incoming.places.shape[1] > 1
+        if prompt or policy.when == "always":
+            rooms = self._rooms(number, layer.seen)
+            if self._over(layer, rooms, 0 if incoming.first else policy.slack):
+                self._reduce(number, torch.tensor(rooms, device=layer.seen.device), scaling)
+                self._cascade(number)
+        self.times.score += perf_counter() - began
+        if self._sealing:
+            began = perf_counter()
+            layer.seal(self.plan.residual)
+            self.times.move += perf_counter() - began
+
+    def _over(self, layer: Layer, rooms: list[int], slack: int) -> bool:
+        """Whether a sequence holds more than its rooms and so many rows a head."""
+        if not layer.holes:
+            return layer.columns > min(rooms) + slack
+        held = (layer.positions() >= 0).sum((1, 2)).tolist()
+        heads = self.plan.shape.kv_heads
+        return any(rows > (room + slack) * heads for rows, room in zip(held, rooms, strict=True))
+
+    def _rooms(self, number: int, seen: Tensor) -> list[int]:
+        """Rows a head of this layer may hold, for each sequence."""
+        plan = self.plan
+        rooms = []
+        for tokens in seen.tolist():
+            room = plan.room.rows(tokens, len(seen))
+            weights = plan.policy.layers(room, plan.shape.layers, tokens)
+            if weights is not None:
+                count = plan.shape.layers
+                floors = [min(tokens, self._least(room))] * count
+                room = allocate(room * count, weights, caps=[tokens] * count, floors=floors)[number]
+            least = self._least(room)
+            if room < min(tokens, least):
+                raise UsageError(
+                    f"a budget of {room} rows a head, but {least} always stay ({plan.sinks} first and {plan.recent} "
+                    f"newest ones, or what {type(plan.policy).__name__} needs); raise the budget or keep fewer"
+                )
+            rooms.append(room)
+        return rooms
+
+    def _least(self, room: int) -> int:
+        return max(self.plan.sinks + self.plan.recent, self.plan.policy.least(room))
+
+    def _reduce(self, number: int, room: Tensor, scaling: float) -> None:
+        """Scores a layer's rows and keeps the best."""
+        policy, layer = self.plan.policy, self.layers[number]
+        view = self.view(number, scaling)
+        scores = policy.score(view).float()
+        scores = scores.masked_fill(self._protected(view), torch.inf).masked_fill(~view.present, -torch.inf)
+        weight = policy.weigh(view)
+        if weight is not None:
+            self._weights[number] = weight
+            room = self._shared(number, room, view)
+        kept = policy.select(scores, room, view) & view.present
+        keys, values = policy.rewrite(view, kept)
+        figures = dict(view.figures)
+        if weight is not None:
+            figures[_RANK] = scores
+        self._keep(layer, (keys, values, view.positions), kept, figures)
+
+    def _protected(self, view: View) -> Tensor:
+        newest = (view.seen - self.plan.recent)[:, None, None]
+        return view.present & ((view.positions < self.plan.sinks) | (view.positions >= newest))
+
+    def _shared(self, number: int, room: Tensor, view: View) -> Tensor:
+        """Rows a head of this layer, where layers share by what was seen of them; those before are cut again."""
+        weights = torch.stack([self._weights[place] for place in range(number + 1)], dim=-1)
+        mine = []
+        self._ranked.clear()
+        cuts: list[list[int]] = []
+        for sequence, tokens in enumerate(view.present[:, 0].sum(-1).tolist()):
+            total = int(room[sequence]) * self.plan.shape.layers
+            count = number + 1
+            floors = [min(tokens, self._least(int(room[sequence])))] * count
+            shares = allocate(total, weights[sequence].tolist(), caps=[tokens] * count, floors=floors)
+            mine.append(shares[number])
+            cuts.append(shares[:number])
+        for place in range(number):
+            self._ranked[place] = torch.tensor([shares[place] for shares in cuts], device=room.device)
+        return torch.tensor(mine, device=room.device)
+
+    def _cascade(self, number: int) -> None:
+        """Cuts the layers before to the shares that are theirs now."""
+        for place, room in self._ranked.items():
+            layer = self.layers[place]
+            view = self.view(place, 1.0)
+            kept = self.plan.policy.select(view.figures[_RANK], room, view) & view.present
+            self._keep(layer, (view.keys, view.values, view.positions), kept, dict(view.figures))
+        if number == self.plan.shape.layers - 1:
+            for layer in self.layers:
+                layer.figures.pop(_RANK, None)
+
+    def _keep(
+        self, layer: Layer, rows: tuple[Tensor, Tensor, Tensor], kept: Tensor, figures: dict[str, Tensor]
+    ) -> None:
+        if bool(kept.all()) and not layer.segments:
+            layer.figures = figures
+            if rows[0] is layer.dense()[0]:
+                return
+        order = (~kept).to(torch.int8).argsort(dim=-1, stable=True)[..., : int(kept.sum(-1).max())]
+        index = order[..., None]
+        keys, values = (part.gather(2, index.expand(-1, -1, -1, part.shape[-1])) for part in rows[:2])
+        where = rows[2].gather(2, order).masked_fill(~kept.gather(2, order), -1)
+        layer.replace(keys, values, where, {name: part.gather(2, order) for name, part in figures.items()})
+
+    # -- what a policy sees
+
+    def view(self, number: int, scaling: float) -> View:
+        """A layer's rows, present ones first in each head."""
+        layer = self.layers[number]
+        positions, (keys, values), figures = layer.positions().long(), layer.dense(), dict(layer.figures)
+        if layer.holes:
+            order = (positions < 0).to(torch.int8).argsort(dim=-1, stable=True)
+            order = order[..., : layer.longest()]
+            keys, values = (
+                part.gather(2, order[..., None].expand(-1, -1, -1, part.shape[-1])) for part in (keys, values)
+            )
+            positions = positions.gather(2, order)
+            figures = {name: part.gather(2, order) for name, part in figures.items()}
+        assert layer.seen is not None
+        queries, places = self._queries.get(
+            number, (keys.new_zeros((len(keys), 0, 0, keys.shape[-1])), positions[:, 0, :0])
+        )
+        return View(
+            layer=number, layers=self.plan.shape.layers, seen=layer.seen, keys=keys, values=values,
+            positions=positions, queries=queries, query_positions=places, figures=figures, scaling=scaling,
+            rotary=self.plan.shape.rotary,
+        )  # fmt: skip
+
+    def _view(self, number: int, rows: tuple[Tensor, Tensor], places: Tensor, seen: Tensor, scaling: float) -> View:
+        """New rows, as they come."""
+        keys, values = rows
+        return View(
+            layer=number, layers=self.plan.shape.layers, seen=seen, keys=keys, values=values,
+            positions=places[:, None].expand(-1, keys.shape[1], -1), queries=keys[:, :, :0],
+            query_positions=places[:, :0], figures={}, scaling=scaling, rotary=self.plan.shape.rotary,
+        )  # fmt: skip
+
+    def _remember(self, number: int, queries: Tensor, places: Tensor) -> None:
+        """Keeps the newest queries that the policy wants to see."""
+        wanted = self.plan.policy.needs.queries
+        if not wanted:
+            return
+        before = self._queries.get(number)
+        if before is not None and queries.shape[2] < wanted:
+            queries = torch.cat((before[0], queries), dim=2)
+            places = torch.cat((before[1], places), dim=1)
+        if wanted != ALL:
+            queries, places = queries[:, :, -wanted:], places[:, -wanted:]
+        self._queries[number] = (queries.clone() if wanted != ALL else queries, places)
+
+    # -- pages that are looked up
+
+    def _shelve(self, number: int, policy: Lookup, scaling: float) -> None:
+        """Rows that are no longer among the newest go to pages, each with its summary."""
+        layer, tail = self.layers[number], self.layers[number].tail
+        if tail is None or tail.count < policy.local + layer.slots:
+            return
+        began = perf_counter()
+        count = (tail.count - policy.local) // layer.slots * layer.slots
+        first = -(-policy.sinks // layer.slots) * layer.slots if not layer.segments else 0
+        if (
+            count - first >= 2 * layer.slots
+            and (order := policy.arrange(self._leaving(number, first, count, scaling))) is not None
+        ):
+            layer.arrange(first, order)
+        before = layer.segments[-1].table.shape[-1] if layer.segments else 0
+        layer.seal(tail.count - count)
+        self._summarise(number, policy, before)
+        self.times.move += perf_counter() - began
+
+    def _leaving(self, number: int, first: int, count: int, scaling: float) -> View:
+        """The tail's columns that leave it, without the first ones."""
+        layer = self.layers[number]
+        assert layer.tail is not None and layer.seen is not None
+        keys, values, positions = (part[:, :, first:count] for part in layer.tail.parts())
+        new = self._view(number, (keys, values), positions[:, 0].long(), layer.seen, scaling)
+        offset = layer.columns - layer.tail.count
+        figures = {name: part[..., offset + first : offset + count] for name, part in layer.figures.items()}
+        return replace(new, positions=positions.long(), figures=figures)
+
+    def _summarise(self, number: int, policy: Lookup, before: int) -> None:
+        """Summaries of the pages from `before` on, beside those of the pages before."""
+        layer = self.layers[number]
+        segment = layer.segments[-1]
+        table = segment.table[..., before:]
+        here = table >= 0
+        keys, values = segment.pages.fetch(table[here])
+        figures = {
+            name: part[..., before * layer.slots : segment.columns].reshape(*table.shape, layer.slots)[here]
+            for name, part in layer.figures.items()
+        }
+        known = self._summaries.setdefault(number, {})
+        for name, part in policy.summarise(keys, values, figures).items():
+            spread = part.new_zeros((*table.shape, *part.shape[1:]))
+            spread[here] = part
+            known[name] = torch.cat((known[name], spread), dim=2) if name in known else spread
+
+    def _picker(self, number: int, policy: Lookup, scaling: float) -> Pick:
+        """Chooses the pages of a layer that some queries need, as many as the budget has room for."""
+        layer, summary = self.layers[number], self._summaries[number]
+        assert layer.seen is not None
+        slots = layer.slots
+        always = -(-policy.sinks // slots)
+        rooms = [max(0, room - policy.local) // slots for room in self._rooms(number, layer.seen)]
+        room = torch.tensor(rooms, device=layer.seen.device)[:, None]
+
+        def pick(segment: Segment, queries: Tensor) -> Choice:
+            scores = policy.pick(queries, summary, scaling).float().masked_fill(segment.table < 0, -torch.inf)
+            scores[..., :always] = torch.where(segment.table[..., :always] >= 0, torch.inf, -torch.inf)
+            picked = best(scores, room)
+            stand_ins = policy.estimate(summary, (segment.table >= 0) & ~picked)
+            return Choice(picked, stand_ins)
+
+        return pick
+
+    # -- the whole
+
+    @property
+    def batch(self) -> int:
+        """Sequences; 0 before any was read."""
+        seen = self.layers[0].seen
+        return 0 if seen is None else len(seen)
+
+    def tensors(self) -> list[Tensor]:
+        """All that is held, the newest queries included."""
+        held = [tensor for layer in self.layers for tensor in layer.tensors()]
+        held += [rows for rows, _ in self._queries.values()]
+        return held + [part for summary in self._summaries.values() for part in summary.values()]
+
+    def nbytes(self) -> int:
+        """Bytes of all that is held."""
+        return unique_bytes(self.tensors())
+
+    def fork(self) -> Engine:
+        """The same, to go on from by itself."""
+        other = Engine(self.plan)
+        other.layers = [layer.fork() for layer in self.layers]
+        other._queries = dict(self._queries)
+        other._summaries = {number: dict(parts) for number, parts in self._summaries.items()}
+        other.peak = self.peak
+        return other
+
+    def choose(self, sequences: Tensor) -> None:
+        """Go on with these of the sequences, some perhaps several times."""
+        for layer in self.layers:
+            layer.choose(sequences)
+        self._queries = {place: (rows[sequences], where[sequences]) for place, (rows, where) in self._queries.items()}
+        self._summaries = {
+            place: {name: part[sequences] for name, part in summary.items()}
+            for place, summary in self._summaries.items()
+        }
+
+    def lengths(self) -> Sequence[Tensor]:
+        """Rows each head holds, a tensor (batch, kv_heads) a layer."""
+        return [(layer.positions() >= 0).sum(-1) for layer in self.layers]
+
+
+_RANK = " rank"

@@ -1,0 +1,138 @@
+"""What a KV-cache method is: a frozen object that scores rows; the engine does everything else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torch import Tensor
+
+from memspan.core.card import Card
+from memspan.kv.select import best
+from memspan.kv.signals import Needs, View
+
+When = Literal["prompt", "always"]
+
+
+class Policy:
+    """Decides which rows of a layer stay. A method overrides `score` and, where it needs to, the rest.
+
+    card: what it is and where it comes from
+    figures: names of what is kept with each row, float32 (besides those that `needs` brings)
+    """
+
+    __slots__ = ()
+    card: ClassVar[Card]
+    figures: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def needs(self) -> Needs:
+        """What has to be at hand to score."""
+        return Needs()
+
+    @property
+    def when(self) -> When:
+        """ "prompt": after each forward pass of several tokens; "always": after each token too."""
+        return "prompt"
+
+    @property
+    def slack(self) -> int:
+        """By how many rows a head may stand over its budget before it is cut back to it [tokens].
+
+        The first prompt is always cut to the budget exactly.
+        """
+        return 16
+
+    @property
+    def codec(self) -> str | None:
+        """The form of pages that belongs to the method; None leaves the choice to the caller."""
+        return None
+
+    def least(self, room: int) -> int:
+        """How many rows a head needs at least for this method to work [tokens]."""
+        return 1
+
+    def score(self, view: View) -> Tensor:
+        """How much each row deserves to stay, (batch, kv_heads, time); higher stays."""
+        raise NotImplementedError
+
+    def select(self, scores: Tensor, room: Tensor, view: View) -> Tensor:
+        """Which rows stay, (batch, kv_heads, time) bool; at most room * kv_heads of a sequence.
+
+        scores: -inf where no row is, +inf where one has to stay;  room: rows a head, (batch,)
+        """
+        return best(scores, room[:, None])
+
+    def observe(self, new: View) -> Mapping[str, Tensor]:
+        """The figures of new rows, by the names in `figures`, each (batch, kv_heads, time)."""
+        return {}
+
+    def layers(self, room: int, count: int, seen: int) -> Sequence[float] | None:
+        """Weights by which layers share the cache's room, where they are known beforehand; None shares evenly.
+
+        room: rows a head on average;  count: layers;  seen: tokens of the prompt
+        """
+        return None
+
+    def weigh(self, view: View) -> Tensor | None:
+        """This layer's weight, (batch,), where it follows from the prompt; layers before are cut again by it."""
+        return None
+
+    def rewrite(self, view: View, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values to keep in place of the view's, same shape; only rows that are kept matter."""
+        return view.keys, view.values
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAll(Policy):
+    """Nothing is dropped."""
+
+    def score(self, view: View) -> Tensor:
+        """The newer the better, which matters only where something has to go."""
+        return view.positions.float()
+
+
+class Lookup(Policy):
+    """Keeps every row, most of them away from the device, and attends to those pages that fit the budget.
+
+    The engine keeps the first `sinks` and the newest `local` rows at hand; older rows leave in pages.
+    A method gives each page a summary, and each step a score by which pages are fetched.
+    """
+
+    __slots__ = ()
+
+    @property
+    def sinks(self) -> int:
+        """First rows that are always attended to [tokens]."""
+        return 4
+
+    @property
+    def local(self) -> int:
+        """Newest rows that are always attended to [tokens]."""
+        return 64
+
+    def arrange(self, view: View) -> Tensor | None:
+        """An order in which rows go to pages, (batch, kv_heads, time) int64, where it is not that of the text."""
+        return None
+
+    def summarise(self, keys: Tensor, values: Tensor, figures: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What stays at hand of each page: tensors whose first axis is the pages.
+
+        keys, values: (pages, slots, dim);  figures: each (pages, slots)
+        """
+        raise NotImplementedError
+
+    def pick(self, queries: Tensor, summary: Mapping[str, Tensor], scaling: float) -> Tensor:
+        """How much each page is wanted now, (batch, kv_heads, pages); higher is fetched first.
+
+        queries: those of a kv head's group one after the other, (batch, kv_heads, group * time, dim)
+        summary: tensors (batch, kv_heads, pages, ...)
+        """
+        raise NotImplementedError
+
+    def estimate(self, summary: Mapping[str, Tensor], missed: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Stand-ins for pages that are not fetched: keys and values (batch, kv_heads, pages, dim), and what is added
+        to their logits (batch, kv_heads, pages), -inf for none.
+
+        missed: pages that were not fetched, (batch, kv_heads, pages) bool
+        """
+        return None

@@ -1,0 +1,54 @@
+"""From scores to the rows that stay."""
+
+import torch
+from torch import Tensor
+
+
+def best(scores: Tensor, room: Tensor) -> Tensor:
+    """The best rows of each head, (batch, kv_heads, time) bool; where scores tie, the newer row stays.
+
+    scores: (batch, kv_heads, time), -inf where no row is
+    room: rows to keep, (batch, 1) for all heads alike or (batch, kv_heads)
+
+    >>> best(torch.tensor([[[3.0, 1.0, 2.0, 2.0]]]), torch.tensor([[2]])).tolist()
+    [[[True, False, False, True]]]
+    """
+    ranks = _ranks(scores)
+    return (ranks < room[..., None]) & (scores > -torch.inf)
+
+
+def best_over_heads(scores: Tensor, room: Tensor, floor: Tensor) -> Tensor:
+    """The best `floor` rows of each head, then the best of all heads' rows together, so that the sum is exact.
+
+    room: rows to keep in all, (batch,);  floor: rows each head keeps in any case, (batch,)
+    """
+    batch, heads, time = scores.shape
+    safe = best(scores, floor[:, None].expand(batch, heads))
+    raised = torch.where(safe, torch.inf, scores)
+    flat = best(raised.reshape(batch, 1, heads * time), room[:, None])
+    return flat.view(batch, heads, time) & (scores > -torch.inf)
+
+
+def best_chunks(scores: Tensor, room: Tensor, chunk: int, *, whole: bool = True) -> Tensor:
+    """The best runs of `chunk` rows by their mean score, (batch, kv_heads, time) bool; each head by itself.
+
+    whole: keep whole runs only, as many as fit; else the last one is cut so that `room` is used up
+    """
+    batch, heads, time = scores.shape
+    pad = -time % chunk
+    present = scores > -torch.inf
+    filled = torch.nn.functional.pad(scores.masked_fill(~present, 0.0), (0, pad)).view(batch, heads, -1, chunk)
+    count = torch.nn.functional.pad(present.float(), (0, pad)).view(batch, heads, -1, chunk).sum(-1)
+    means = torch.where(count > 0, filled.sum(-1) / count.clamp(min=1), -torch.inf)
+    each = means[..., None].expand(*means.shape, chunk).reshape(batch, heads, -1)[..., :time]
+    if whole:
+        return best(means, room // chunk).repeat_interleave(chunk, dim=-1)[..., :time] & present
+    return best(each.masked_fill(~present, -torch.inf), room)
+
+
+def _ranks(scores: Tensor) -> Tensor:
+    """0 for the best row of a head, 1 for the next; of equal ones the newer is better."""
+    order = scores.flip(-1).argsort(dim=-1, descending=True, stable=True)
+    order = scores.shape[-1] - 1 - order
+    ranks = torch.empty_like(order)
+    return ranks.scatter_(-1, order, torch.arange(scores.shape[-1], device=scores.device).expand_as(order))

@@ -1,0 +1,156 @@
+"""Pages of one layer: each holds rows of one kv head of one sequence, in a codec, and is never changed once written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from memspan.kv.store.codec import Codec, Parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pages:
+    """Coded keys and values of many pages. Forks and sequences share one object; it goes when the last of them does.
+
+    keys, values: the codec's parts, first axis pages;  dtype: that of the rows
+    """
+
+    codec: Codec
+    keys: Parts
+    values: Parts
+    dtype: torch.dtype
+
+    @classmethod
+    def of(cls, codec: Codec, keys: Tensor, values: Tensor, positions: Tensor) -> "Pages":
+        """Rows as pages. keys, values: (pages, slots, dim);  positions: (pages, slots), -1 where no row is"""
+        where = positions.to(torch.int32)
+        return cls(
+            codec=codec,
+            keys=codec.encode_keys(keys, where),
+            values=codec.encode_values(values, where),
+            dtype=keys.dtype,
+        )
+
+    def fetch(self, which: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Keys and values of some pages, or of all, (pages, slots, dim) each."""
+        keys, values = self.keys, self.values
+        if which is not None:
+            keys = {name: part[which] for name, part in keys.items()}
+            values = {name: part[which] for name, part in values.items()}
+        return self.codec.decode_keys(keys, self.dtype), self.codec.decode_values(values, self.dtype)
+
+    def joined(self, other: "Pages") -> "Pages":
+        """These pages, then the other's; of the same codec."""
+        return replace(
+            self,
+            keys={name: torch.cat((part, other.keys[name])) for name, part in self.keys.items()},
+            values={name: torch.cat((part, other.values[name])) for name, part in self.values.items()},
+        )
+
+    def tensors(self) -> list[Tensor]:
+        """All that it holds."""
+        return [*self.keys.values(), *self.values.values()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """Columns of rows in pages: column c of a head lies in slot c % slots of the page table[..., c // slots].
+
+    table: page numbers, (batch, kv_heads, width) int64, -1 where a head has no page
+    positions: true places of the columns, (batch, kv_heads, width * slots) int32, -1 where no row is
+    even: every head has its pages one after the other in order, so that they can be read without a table
+    """
+
+    pages: Pages
+    table: Tensor
+    positions: Tensor
+    even: bool
+
+    @property
+    def columns(self) -> int:
+        """How many, absent ones included."""
+        return self.positions.shape[-1]
+
+    @property
+    def slots(self) -> int:
+        """Rows a page."""
+        return self.columns // self.table.shape[-1]
+
+    @classmethod
+    def of(cls, codec: Codec, slots: int, keys: Tensor, values: Tensor, positions: Tensor) -> "Segment":
+        """Rows in as few pages as hold them. keys, values: (batch, kv_heads, time, dim);  positions: -1 for none
+
+        Present rows come first in each head.
+        """
+        batch, heads, time, _ = keys.shape
+        pad = -time % slots
+        if pad:
+            keys, values = _repeated_end(keys, pad), _repeated_end(values, pad)
+            positions = torch.nn.functional.pad(positions, (0, pad), value=-1)
+        width = (time + pad) // slots
+        where = positions.reshape(batch, heads, width, slots)
+        used = (where >= 0).any(-1)
+        count = int(used.sum())
+        table = torch.full((batch, heads, width), -1, dtype=torch.int64, device=keys.device)
+        table[used] = torch.arange(count, device=keys.device)
+        each = (
+            keys.reshape(batch, heads, width, slots, -1)[used],
+            values.reshape(batch, heads, width, slots, -1)[used],
+        )
+        rows = [_filled(rows, where[used]) for rows in each]
+        pages = Pages.of(codec, rows[0], rows[1], where[used])
+        even = count == batch * heads * width
+        return cls(pages=pages, table=table, positions=positions.to(torch.int32), even=even)
+
+    def dense(self) -> tuple[Tensor, Tensor]:
+        """Keys and values by column, (batch, kv_heads, columns, dim); absent columns hold anything."""
+        batch, heads, width = self.table.shape
+        if self.even:
+            keys, values = self.pages.fetch()
+        else:
+            keys, values = self.pages.fetch(self.table.clamp(min=0).flatten())
+        shape = (batch, heads, width * self.slots, -1)
+        return keys.reshape(shape), values.reshape(shape)
+
+    def places(self, picked: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """(sequence, head, page of the head) of each page that is there, or of those picked."""
+        there = self.table >= 0 if picked is None else (self.table >= 0) & picked
+        sequence, head, place = there.nonzero(as_tuple=True)
+        return sequence, head, place
+
+    def chosen(self, sequences: Tensor) -> "Segment":
+        """The segment of other sequences, made of these: pages are shared."""
+        even = self.even and torch.equal(sequences, torch.arange(len(self.table), device=sequences.device))
+        return replace(self, table=self.table[sequences], positions=self.positions[sequences], even=even)
+
+    def joined(self, other: "Segment") -> "Segment":
+        """These columns, then the other's, of the same sequences and codec."""
+        count = len(next(iter(self.pages.keys.values())))
+        table = torch.cat((self.table, torch.where(other.table >= 0, other.table + count, -1)), dim=-1)
+        positions = torch.cat((self.positions, other.positions), dim=-1)
+        return Segment(pages=self.pages.joined(other.pages), table=table, positions=positions, even=False)
+
+    def tensors(self) -> list[Tensor]:
+        """All that it holds."""
+        return [*self.pages.tensors(), self.table, self.positions]
+
+
+def unique_bytes(tensors: Sequence[Tensor]) -> int:
+    """Bytes of the storages behind some tensors, each counted once."""
+    storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}
+    return sum(storages.values())
+
+
+def _repeated_end(rows: Tensor, count: int) -> Tensor:
+    return torch.cat((rows, rows[:, :, -1:].expand(-1, -1, count, -1)), dim=2)
+
+
+def _filled(rows: Tensor, positions: Tensor) -> Tensor:
+    """Absent slots repeat the page's last row. rows: (pages, slots, dim)"""
+    here = positions >= 0
+    if bool(here.all()):
+        return rows
+    last = here.sum(-1, keepdim=True).clamp(min=1) - 1
+    index = torch.minimum(torch.arange(rows.shape[1], device=rows.device).expand(len(rows), -1), last)
+    return rows.gather(1, index[..., None].expand(-1, -1, rows.shape[-1]))
