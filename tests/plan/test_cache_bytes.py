@@ -83,7 +83,7 @@ def test_scales_are_counted():
 def test_heads_of_any_length_are_summed(lengths, key_bits, value_dim, recent):
     """Every token of every head, number by number."""
     shape = ModelShape(layers=3, heads=4, kv_heads=2, head_dim=16, params=1, value_dim=value_dim)
-    codec = Codec(name="x", key_bits=key_bits, value_bits=4, group=8, recent=recent)
+    codec = Codec(name="x", key_bits=key_bits, value_bits=4, key_group=8, value_group=16, recent=recent)
     bits = 0.0
     for row in lengths:
         for length in row:
@@ -91,7 +91,7 @@ def test_heads_of_any_length_are_summed(lengths, key_bits, value_dim, recent):
                 if age < recent:
                     bits += 16 * (16 + value_dim)
                 else:
-                    bits += 16 * (key_bits + 4) + value_dim * (4 + 4)
+                    bits += 16 * (key_bits + 4) + value_dim * (4 + 2)
     assert ragged_bytes(shape, lengths, codec) == pytest.approx(bits / 8)
     same = [[7, 7]] * 3
     assert ragged_bytes(shape, same, codec) == pytest.approx(cache_bytes(shape, 7, codec))

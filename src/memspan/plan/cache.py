@@ -61,14 +61,16 @@ SHAPES: Mapping[str, ModelShape] = {
 class Codec:
     """How numbers are stored. key_bits, value_bits: of each number
 
-    group: numbers that share a scale and a zero, 0: none do;  scale_bits, zero_bits: of those
-    recent: newest tokens that stay at 16 bits [tokens]
+    key_group: tokens of a key's channel that share a scale and a zero, value_group: channels of a value that do;
+        0: none do.  In memspan.kv the first is the page.
+    scale_bits, zero_bits: of those;  recent: newest tokens that stay at 16 bits [tokens]
     """
 
     name: str
     key_bits: float
     value_bits: float
-    group: int = 0
+    key_group: int = 0
+    value_group: int = 0
     scale_bits: int = 16
     zero_bits: int = 16
     recent: int = 0
@@ -79,8 +81,10 @@ class Codec:
         >>> CODECS["int4"].bits(128, 128), CODECS["16-bit"].bits(128, 128)
         (1152.0, 4096.0)
         """
-        shared = (self.scale_bits + self.zero_bits) / self.group if self.group else 0.0
-        return key_dim * (self.key_bits + shared) + value_dim * (self.value_bits + shared)
+        shared = self.scale_bits + self.zero_bits
+        key = self.key_bits + (shared / self.key_group if self.key_group else 0.0)
+        value = self.value_bits + (shared / self.value_group if self.value_group else 0.0)
+        return key_dim * key + value_dim * value
 
 
 CODECS: Mapping[str, Codec] = {
@@ -89,10 +93,10 @@ CODECS: Mapping[str, Codec] = {
         Codec(name="32-bit", key_bits=32, value_bits=32),
         Codec(name="16-bit", key_bits=16, value_bits=16),
         Codec(name="fp8", key_bits=8, value_bits=8),
-        Codec(name="int8", key_bits=8, value_bits=8, group=64),
-        Codec(name="int4", key_bits=4, value_bits=4, group=64),
-        Codec(name="int2", key_bits=2, value_bits=2, group=64),
-        Codec(name="kivi2", key_bits=2, value_bits=2, group=32, recent=128),
+        Codec(name="int8", key_bits=8, value_bits=8, key_group=64, value_group=64),
+        Codec(name="int4", key_bits=4, value_bits=4, key_group=64, value_group=64),
+        Codec(name="int2", key_bits=2, value_bits=2, key_group=64, value_group=64),
+        Codec(name="kivi2", key_bits=2, value_bits=2, key_group=32, value_group=32, recent=128),
     )
 }
 """`kivi2`: groups of 32 and a window of 128 (Liu et al. 2024, arXiv:2402.02750, the settings of its code)."""
