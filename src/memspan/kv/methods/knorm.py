@@ -30,7 +30,8 @@ class Knorm(Policy):
 
     def score(self, view: View) -> Tensor:
         """-|k|, (batch, kv_heads, time)."""
-        return -torch.linalg.vector_norm(view.keys.float(), dim=-1)
+        norms: Tensor = torch.linalg.vector_norm(view.keys.float(), dim=-1)
+        return -norms
 
 
 METHOD = Knorm
