@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, dtype
 
 from memspan.core.errors import UsageError
+from memspan.kv.store.blocks import in_blocks
 from memspan.kv.store.codec import Parts
 from memspan.kv.store.packing import pack, unpack_floats
 
@@ -45,18 +46,26 @@ def encode_tokens(rows: Tensor, bits: int, group: int | None) -> Parts:
 
 def decode_channels(parts: Mapping[str, Tensor], bits: int, like: dtype) -> Tensor:
     """Rows (pages, slots, dim) of what encode_channels coded."""
-    out = unpack_floats(parts["codes"], bits)
-    return torch.addcmul(parts["zeros"].float(), out, parts["scales"].float(), out=out).to(like)
+
+    def decode(some: Mapping[str, Tensor]) -> Tensor:
+        out = unpack_floats(some["codes"], bits)
+        return torch.addcmul(some["zeros"].float(), out, some["scales"].float(), out=out)
+
+    return decode(parts) if like == torch.float32 else in_blocks(decode, parts, like)
 
 
 def decode_tokens(parts: Mapping[str, Tensor], bits: int, like: dtype) -> Tensor:
     """Rows (pages, slots, dim) of what encode_tokens coded."""
-    out = unpack_floats(parts["codes"], bits)
-    pages, slots, runs = parts["scales"].shape
-    grouped = out.view(pages, slots, runs, out.shape[2] // runs)
-    # two passes with one number a run each take half the time of one addcmul with two
-    grouped.mul_(parts["scales"].float().unsqueeze(-1)).add_(parts["zeros"].float().unsqueeze(-1))
-    return out.to(like)
+
+    def decode(some: Mapping[str, Tensor]) -> Tensor:
+        out = unpack_floats(some["codes"], bits)
+        runs = some["scales"].shape[2]
+        grouped = out.view(*out.shape[:2], runs, out.shape[2] // runs)
+        # two passes with one number a run each take half the time of one addcmul with two
+        grouped.mul_(some["scales"].float().unsqueeze(-1)).add_(some["zeros"].float().unsqueeze(-1))
+        return out
+
+    return decode(parts) if like == torch.float32 else in_blocks(decode, parts, like)
 
 
 def _quantised(rows: Tensor, bits: int, axis: int) -> tuple[Tensor, Tensor, Tensor]:

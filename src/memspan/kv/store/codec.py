@@ -1,8 +1,9 @@
 """What a form of keeping pages must do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, dtype
 
 Parts = dict[str, Tensor]
@@ -14,8 +15,9 @@ class Codec(Protocol):
     """Turns whole pages into parts and back.
 
     A page is complete in itself: its scales and tables lie in its parts, and it is coded alike whatever pages are
-    coded with it. Slots past the end of a page's rows repeat its last row, so that statistics over a page stay those
-    of its rows; what comes back in them means nothing. What a page takes is the sum of its parts' bytes.
+    coded with it, but for zeros at the end of an axis, which change nothing (`joined` adds them). Slots past the end
+    of a page's rows repeat its last row, so that statistics over a page stay those of its rows; what comes back in
+    them means nothing. What a page takes is the sum of its parts' bytes.
     """
 
     def encode_keys(self, rows: Tensor, positions: Tensor) -> Parts:
@@ -38,3 +40,25 @@ class Codec(Protocol):
     def decode_values(self, parts: Mapping[str, Tensor], like: dtype) -> Tensor:
         """Values (pages, slots, dim) of that dtype; read, never write."""
         ...
+
+
+def joined(many: Sequence[Mapping[str, Tensor]]) -> Parts:
+    """Pages of one codec, coded apart, in one: parts end to end, zeros where one's axes are shorter.
+
+    >>> joined([{"stream": torch.ones(1, 2)}, {"stream": torch.ones(1, 3)}])["stream"].tolist()
+    [[1.0, 1.0, 0.0], [1.0, 1.0, 1.0]]
+    """
+    return {name: _end_to_end([parts[name] for parts in many]) for name in many[0]}
+
+
+def _end_to_end(parts: Sequence[Tensor]) -> Tensor:
+    if len({part.shape[1:] for part in parts}) == 1:
+        return torch.cat(list(parts))
+    first = parts[0]
+    longest = [max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]
+    out = torch.zeros((sum(map(len, parts)), *longest), dtype=first.dtype, device=first.device)
+    start = 0
+    for part in parts:
+        out[(slice(start, start + len(part)), *map(slice, part.shape[1:]))] = part
+        start += len(part)
+    return out
