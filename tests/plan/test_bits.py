@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from memspan.core.errors import UsageError
 from memspan.plan.bits import advice, choices, spent
-from memspan.plan.cache import CODECS, SHAPES, cache_bytes, weight_bytes
+from memspan.plan.cache import CODECS, SHAPES, ModelShape, cache_bytes, weight_bytes
 
 QWEN = [(name, shape) for name, shape in SHAPES.items() if name.startswith("Qwen3")]
 
@@ -15,6 +15,8 @@ def test_the_threshold_is_a_4b_model_at_eight_bits():
     """Below it weights and eviction, from it on tokens, quantisation and votes."""
     assert advice(SHAPES["Qwen3-4B"], 4).cache == "evict" and not advice(SHAPES["Qwen3-4B"], 4).parallel
     assert advice(SHAPES["Qwen3-4B"], 8).spend == "tokens"
+    exact = ModelShape(layers=1, heads=1, kv_heads=1, head_dim=1, params=4 * 10**9)
+    assert advice(exact, 8).spend == "tokens" and advice(exact, 7.9).spend == "weights"
     assert advice(SHAPES["Qwen3-14B"], 4).cache == "quantise"
     with pytest.raises(UsageError):
         advice(SHAPES["Qwen3-4B"], 0)

@@ -49,6 +49,15 @@ def test_the_best_is_as_good_as_scipys(drawn):
             assert value <= bound + 1e-6 and (number >= equations or value == pytest.approx(bound, abs=1e-6))
 
 
+def test_an_equation_that_forces_zero_holds_to_the_end():
+    """-x - y = 0 is fulfilled before it is looked at, and has to stay so; said twice it is as good as once."""
+    programme = Programme([-1.0, -2.0])
+    programme.exactly([-1.0, -1.0], 0.0)
+    programme.exactly([-1.0, -1.0], 0.0)
+    programme.at_most([1.0, 1.0], 4.0)
+    assert programme.solve() == [0.0, 0.0]
+
+
 def test_a_cycle_ends():
     """Beale's example, on which the method runs in circles without a rule."""
     programme = Programme([-0.75, 150.0, -0.02, 6.0])

@@ -70,6 +70,14 @@ def test_a_prompt_is_its_tokens_one_by_one():
     assert prefill_flops(shape, 1000) == pytest.approx(summed, rel=1e-4)
 
 
+def test_two_devices_are_one_of_twice_everything():
+    """A step of the same bytes takes half the time; what was measured on one says nothing of two."""
+    two = several(L4, 2)
+    assert decode_floor_s(two, 1e9, 1e9) == decode_floor_s(L4, 1e9, 1e9) / 2
+    assert concurrency(two, 0, 1e9) == 2 * L4.memory // 10**9 and switch_s(two, 1e9) == switch_s(L4, 1e9) / 2
+    assert two.flops == 2 * L4.flops and two.batch1_share is None and several(L4, 1) is L4
+
+
 def test_switching_moves_two_caches():
     """One out, one in."""
     kv = cache_bytes(YI, 50_000)
@@ -139,6 +147,8 @@ def test_the_command_says_what_the_functions_compute():
 
 def test_the_command_says_what_is_missing_and_what_does_not_fit():
     """Half a shape is refused; a model larger than the device fits no sequence."""
+    two = told("--model", "Qwen3-8B", "--device", "L4", "--devices", "2", "--json")
+    assert json.loads(two)["asked"] == asdict(peak(SHAPES["Qwen3-8B"], several(L4, 2), 32_768))
     for arguments in ([], ["--layers", "3"], ["--model", "Qwen3-4B", "--layers", "3"]):
         done = CliRunner().invoke(cli, ["plan", "cache", *arguments])
         assert done.exit_code != 0 and "give --model" in done.stderr

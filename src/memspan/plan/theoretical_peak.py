@@ -4,7 +4,7 @@ Source: Fu 2024, "Challenges in Deploying Long-Context Transformers: A Theoretic
 arXiv:2405.08944. Its figures for a 34B model on one A100 with 80 GB: prefill 14.1 s at 50K tokens and 0.89 s at 4K,
 decoding 9.8 s and 8.5 s, 1 user and about 20.
 Ours differs: attention is counted for the model's own layers and width. The paper's 14.1 s comes out with 48 layers of
-4,096, which we infer; Yi-34B (60 of 7,168) takes 17.9 s. Users at 4K are 18 here. The link to the host is the caller's figure.
+4,096, which we infer; Yi-34B (60 of 7,168) takes 17.9 s. At 4K 18 users fit here. The link to the host is the device's.
 """
 
 from collections.abc import Iterable
