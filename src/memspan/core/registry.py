@@ -4,6 +4,7 @@
 """
 
 import ast
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +27,7 @@ def methods(wing: str) -> list[str]:
     return sorted(path.stem for path in _folder(wing).glob("*.py") if _is_method(path))
 
 
+@cache
 def load(wing: str, name: str) -> Any:  # Any: each wing has its own contract for a method
     """The method class. Raises UnknownMethod where the wing has none of that name.
 

@@ -52,27 +52,42 @@ def sum_of(parts: list[Tensor]) -> Tensor:
 def scored_pages(queries: Tensor, segment: Segment, picked: Tensor | None) -> tuple[Tensor, Tensor]:
     """Logits of a segment's columns, and the values of the pages that were fetched for them.
 
-    picked: the pages to look at, (batch, kv_heads, pages) bool; the others give 0 and are masked by the caller
+    picked: the pages to look at, (batch, kv_heads, pages) bool; others may be looked at too, the caller masks them
     """
-    batch, heads, width = segment.table.shape
-    if segment.even and picked is None:
+    batch, heads = segment.table.shape[:2]
+    if picked is None and segment.runs is not None:
         keys, values = segment.pages.fetch()
-        return scored(queries, keys.reshape(batch, heads, segment.columns, -1)), values
-    sequence, head, place = segment.places(picked)
-    keys, values = segment.pages.fetch(segment.table[sequence, head, place])
-    rows = torch.bmm(queries[sequence, head], keys.transpose(-1, -2))
-    logits = queries.new_zeros((batch, heads, width, queries.shape[2], segment.slots))
-    logits[sequence, head, place] = rows
-    return logits.permute(0, 1, 3, 2, 4).reshape(batch, heads, queries.shape[2], -1), values
+        if segment.even:
+            return scored(queries, keys.reshape(batch, heads, segment.columns, -1)), values
+        logits = queries.new_zeros((batch * heads, queries.shape[2], segment.columns))
+        flat, rows = queries.flatten(0, 1), keys.flatten(0, 1)
+        for head, (begin, end) in enumerate(segment.runs):
+            torch.mm(flat[head], rows[begin:end].T, out=logits[head, :, : end - begin])
+        return logits.view(batch, heads, queries.shape[2], -1), values
+    places = segment.places(picked)
+    keys, values = segment.pages.fetch(segment.table.gather(-1, places).clamp(min=0).flatten())
+    found = scored(queries, keys.reshape(batch, heads, -1, keys.shape[-1]))
+    columns = _columns(places, segment.slots)[:, :, None].expand_as(found)
+    logits = found.new_zeros((batch, heads, queries.shape[2], segment.columns))
+    return logits.scatter_(-1, columns, found), values
 
 
 def mixed_pages(weights: Tensor, *, segment: Segment, picked: Tensor | None, values: Tensor) -> Tensor:
     """The mixture of a segment's columns. values: as scored_pages() fetched them"""
     batch, heads, rows, _ = weights.shape
-    if segment.even and picked is None:
-        return mixed(weights, values.reshape(batch, heads, segment.columns, -1))
-    sequence, head, place = segment.places(picked)
-    split = weights.reshape(batch, heads, rows, -1, segment.slots)[sequence, head, :, place]
-    parts = torch.bmm(split.to(values.dtype), values)
-    out = values.new_zeros((batch * heads, rows, values.shape[-1]))
-    return out.index_add_(0, sequence * heads + head, parts).view(batch, heads, rows, -1)
+    if picked is None and segment.runs is not None:
+        if segment.even:
+            return mixed(weights, values.reshape(batch, heads, segment.columns, -1))
+        flat, every = weights.to(values.dtype).flatten(0, 1), values.flatten(0, 1)
+        out = values.new_empty((batch * heads, rows, values.shape[-1]))
+        for head, (begin, end) in enumerate(segment.runs):
+            torch.mm(flat[head, :, : end - begin], every[begin:end], out=out[head])
+        return out.view(batch, heads, rows, -1)
+    columns = _columns(segment.places(picked), segment.slots)
+    chosen = weights.gather(-1, columns[:, :, None].expand(-1, -1, rows, -1))
+    return mixed(chosen, values.reshape(batch, heads, columns.shape[-1], -1))
+
+
+def _columns(places: Tensor, slots: int) -> Tensor:
+    """Columns of pages. (batch, kv_heads, pages) -> (batch, kv_heads, pages * slots)"""
+    return (places[..., None] * slots + torch.arange(slots, device=places.device)).flatten(-2)

@@ -40,12 +40,12 @@ class Pages:
             values = {name: part[which] for name, part in values.items()}
         return self.codec.decode_keys(keys, self.dtype), self.codec.decode_values(values, self.dtype)
 
-    def joined(self, other: "Pages") -> "Pages":
-        """These pages, then the other's; of the same codec."""
+    def joined(self, other: "Pages", order: Tensor) -> "Pages":
+        """Pages of both, of one codec, in an order of their numbers; the other's count on from these."""
         return replace(
             self,
-            keys={name: torch.cat((part, other.keys[name])) for name, part in self.keys.items()},
-            values={name: torch.cat((part, other.values[name])) for name, part in self.values.items()},
+            keys={name: torch.cat((part, other.keys[name]))[order] for name, part in self.keys.items()},
+            values={name: torch.cat((part, other.values[name]))[order] for name, part in self.values.items()},
         )
 
     def tensors(self) -> list[Tensor]:
@@ -59,13 +59,16 @@ class Segment:
 
     table: page numbers, (batch, kv_heads, width) int64, -1 where a head has no page
     positions: true places of the columns, (batch, kv_heads, width * slots) int32, -1 where no row is
-    even: every head has its pages one after the other in order, so that they can be read without a table
+    even: whether every head has as many pages as columns need
+    runs: first slot and the one after the last of each head of each sequence, where its pages lie one after the other
+        in order; None where they do not
     """
 
     pages: Pages
     table: Tensor
     positions: Tensor
     even: bool
+    runs: tuple[tuple[int, int], ...] | None
 
     @property
     def columns(self) -> int:
@@ -100,36 +103,46 @@ class Segment:
         )
         rows = [_filled(rows, where[used]) for rows in each]
         pages = Pages.of(codec, rows[0], rows[1], where[used])
-        even = count == batch * heads * width
-        return cls(pages=pages, table=table, positions=positions.to(torch.int32), even=even)
+        return cls._ordered(pages, table, positions.to(torch.int32))
+
+    @classmethod
+    def _ordered(cls, pages: Pages, table: Tensor, positions: Tensor) -> "Segment":
+        """Of pages that lie in the order of sequences, heads and places."""
+        counts = (table >= 0).sum(-1).flatten()
+        ends = (counts.cumsum(0) * (positions.shape[-1] // table.shape[-1])).tolist()
+        runs = tuple(zip([0, *ends[:-1]], ends, strict=True))
+        return cls(pages=pages, table=table, positions=positions, even=bool((table >= 0).all()), runs=runs)
 
     def dense(self) -> tuple[Tensor, Tensor]:
         """Keys and values by column, (batch, kv_heads, columns, dim); absent columns hold anything."""
         batch, heads, width = self.table.shape
-        if self.even:
+        if self.even and self.runs is not None:
             keys, values = self.pages.fetch()
         else:
             keys, values = self.pages.fetch(self.table.clamp(min=0).flatten())
         shape = (batch, heads, width * self.slots, -1)
         return keys.reshape(shape), values.reshape(shape)
 
-    def places(self, picked: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """(sequence, head, page of the head) of each page that is there, or of those picked."""
+    def places(self, picked: Tensor | None = None) -> Tensor:
+        """Which pages of each head there are, or are picked, (batch, kv_heads, most); heads with fewer name others."""
         there = self.table >= 0 if picked is None else (self.table >= 0) & picked
-        sequence, head, place = there.nonzero(as_tuple=True)
-        return sequence, head, place
+        most = int(there.sum(-1).max())
+        return (~there).to(torch.int8).argsort(dim=-1, stable=True)[..., :most]
 
     def chosen(self, sequences: Tensor) -> "Segment":
         """The segment of other sequences, made of these: pages are shared."""
-        even = self.even and torch.equal(sequences, torch.arange(len(self.table), device=sequences.device))
-        return replace(self, table=self.table[sequences], positions=self.positions[sequences], even=even)
+        if torch.equal(sequences, torch.arange(len(self.table), device=sequences.device)):
+            return self
+        return replace(self, table=self.table[sequences], positions=self.positions[sequences], runs=None)
 
     def joined(self, other: "Segment") -> "Segment":
         """These columns, then the other's, of the same sequences and codec."""
         count = len(next(iter(self.pages.keys.values())))
         table = torch.cat((self.table, torch.where(other.table >= 0, other.table + count, -1)), dim=-1)
-        positions = torch.cat((self.positions, other.positions), dim=-1)
-        return Segment(pages=self.pages.joined(other.pages), table=table, positions=positions, even=False)
+        here = table >= 0
+        pages = self.pages.joined(other.pages, table[here])
+        table[here] = torch.arange(int(here.sum()), device=table.device)
+        return self._ordered(pages, table, torch.cat((self.positions, other.positions), dim=-1))
 
     def tensors(self) -> list[Tensor]:
         """All that it holds."""
