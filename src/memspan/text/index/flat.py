@@ -35,12 +35,13 @@ class Flat:
     """Windowed vectors of one scope and one embedder; units are numbered 1, 2, ..., 0 is nobody.
 
     dim: width;  kappa: weights of the unit itself and its 1st, 2nd, 3rd neighbour;  remove_common: see above
+    common, common_of: the common direction, (dim,), and of how many first units it is
     """
 
     def __init__(self, dim: int, kappa: tuple[float, ...], *, remove_common: bool) -> None:
         self.dim, self.kappa, self.remove_common = dim, kappa, remove_common
         self.common: Floats | None = None
-        self._common_of = 0
+        self.common_of = 0
         self._clear()
 
     def _clear(self) -> None:
@@ -59,9 +60,9 @@ class Flat:
         touched: units already here whose neighbours changed;  fetch: reads own vectors
         """
         total = len(neighbours) - 1
-        wanted = _common_size(total) if self.remove_common else 0
-        if wanted != self._common_of:
-            self.common, self._common_of = _common(fetch(np.arange(1, wanted + 1, dtype=np.int32))), wanted
+        wanted = common_size(total) if self.remove_common else 0
+        if wanted != self.common_of:
+            self.common, self.common_of = _common(fetch(np.arange(1, wanted + 1, dtype=np.int32))), wanted
             self._clear()
             touched = touched[:0]
         for start in range(0, len(touched), _CHUNK):
@@ -69,9 +70,20 @@ class Flat:
             self._replace_rows(some, self._windowed(neighbours[some], fetch))
         if total > 2 * self.count:
             for column in (self._byte, self._scale):
-                column.reserve(total + total // 8 + 64)  # some slack, so that the next turn copies nothing
+                column.reserve(_with_slack(total))
         for start in range(self.count + 1, total + 1, _CHUNK):
             self._put_rows(self._windowed(neighbours[start : min(start + _CHUNK, total + 1)], fetch))
+
+    def take_over(self, old: "Flat", units: NDArray[np.int64]) -> None:
+        """Begin with rows of another plane, made with the same common direction.
+
+        units: theirs, for each of ours (count + 1,); 0 = a row of zeros, to be made by `grow`
+        """
+        self.common, self.common_of = old.common, old.common_of
+        self._byte, self._scale = Column(np.int8, self.dim), Column(np.float32)
+        for column, rows in ((self._byte, old._byte), (self._scale, old._scale)):
+            column.reserve(_with_slack(len(units)))
+            column.append(rows.view[units])
 
     def _windowed(self, neighbours: Ints, fetch: FetchHalves) -> Floats:
         """Unit rows sum_k kappa_k v_{i+k}, (len(neighbours), dim)."""
@@ -119,7 +131,13 @@ class Flat:
         return cosines
 
 
-def _common_size(units: int) -> int:
+def _with_slack(rows: int) -> int:
+    """So many rows that the next turn copies nothing."""
+    return rows + rows // 8 + 64
+
+
+def common_size(units: int) -> int:
+    """Of how many first units the common direction is, where there are so many in all."""
     if units < FIRST_COMMON:
         return 0
     return int(min(LAST_COMMON, 1 << (units.bit_length() - 1)))

@@ -16,6 +16,7 @@ from memspan.core.protocols import Embedder
 from memspan.core.records import MAX_TEXT_CHARS, ROLES, Link
 from memspan.text.extract._calendar import DAY_SECONDS
 from memspan.text.extract.told import unpacked
+from memspan.text.index.before import Before
 from memspan.text.index.columns import Column
 from memspan.text.index.fates import Fates, Moment, View, folded_back
 from memspan.text.index.flat import Flat, Halves, Ints
@@ -70,6 +71,7 @@ class ScopeIndex:
         self._log: int | None = None  # the last row of the log of changes that was taken in
         self._add_columns([(0, "", "", -1, None, b"", None, 0, 0, 0.0, None, None)])
         self._version: int | None = None
+        self._before: Before | None = None
 
     @property
     def seq(self) -> NDArray[np.int64]:
@@ -149,7 +151,9 @@ class ScopeIndex:
             return None
         tail = past.after(self.store, self.scope, self._log)
         if any(row.op == "erase" for row in tail):
+            before = Before(self.seq, self.neighbours, {name: flat for name, (_, flat) in self.flats.items()})
             self._clear()
+            self._before = before
             return None
         self._stale_links |= any(row.kind == "link" for row in tail)
         self._log = tail[-1].seq if tail else self._log
@@ -204,11 +208,14 @@ class ScopeIndex:
         touched: set[int] = set()
         while batch := list(islice(rows, _BATCH)):
             touched |= self._add(batch)
+        before, self._before = self._before, None
         if not self.count:
             return
         old = np.fromiter(sorted(touched), np.int32, count=len(touched))
-        for key, flat in self.flats.values():
-            if flat.count < self.count:
+        for name, (key, flat) in self.flats.items():
+            if before is not None:
+                old = np.union1d(old, before.give(name, flat, self.seq, self.neighbours)).astype(np.int32)
+            if len(old) or flat.count < self.count:
                 flat.grow(self.neighbours, old[old <= flat.count], _Halves(self, key, flat.dim))
 
     def _add(self, batch: list[UnitRow]) -> set[int]:

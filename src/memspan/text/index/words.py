@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 MAX_COUNT = 255
 MOST_WORDS = 1 << 14
-"""Words whose stem and whose hash are kept, some 500 bytes each. With eight times as many a turn of made-up talk is
+"""Words whose stem and whose hash are kept, some 320 bytes each. With eight times as many a turn of made-up talk is
 indexed no faster, and a server that hears ever new words grows for months."""
 
 _STOP = """
