@@ -23,6 +23,7 @@ MemspanError
     ├── NewerFormat                written by a later memspan
     ├── WrongKey                   the key does not fit: another one, none, or one is missing
     ├── DamagedFile                ours, but its content is broken
+    ├── TornPages                  cached pages in a file are not as they were written
     ├── ReadOnlyStore              no right to write here
     ├── DiskFull                   no room; nothing was lost
     ├── StoreBusy                  another process held the write lock too long
@@ -222,6 +223,15 @@ class DamagedFile(StoreError):
             f"damaged ({why}); nothing was changed. `memspan doctor --repair` saves every readable turn into a new "
             "file and keeps the damaged one beside it",
         )
+
+
+class TornPages(StoreError):
+    """Cached pages in a file are not as they were written. `page` says which, None where it is the file's index."""
+
+    def __init__(self, path: str | Path, page: int | None, why: str) -> None:
+        self.page, self.why = page, why
+        where = "" if page is None else f"page {page}: "
+        super().__init__(path, f"{where}{why}; it cannot be used. Compute the cache anew")
 
 
 class ReadOnlyStore(StoreError):
