@@ -47,7 +47,7 @@ SETTINGS = {
 }
 LEARNING_RATE, STEP_TOKENS, CONTEXTS, REST = 1e-3, 2048, (64, 128, 256), 0.3
 TOKENS_PER_QUESTION = 16
-"""A question to each 20 tokens and half the needles asked were measured worse after 60 steps (.97 for .99)."""
+"""Every needle is asked for; asking for half of them was measured worse after as many steps."""
 CIRCUIT = 1
 """Raised whenever the hand-set weights or the training change; part of the kept model's name."""
 
@@ -128,6 +128,8 @@ def trained(folder: Path, seed: int = 1, steps: int = 60, progress: Progress | N
     seed: of the circuit and of the data
     steps: of 2,048 tokens each, a third at context 64, at 128, at 256
     progress: called with (steps done, steps)
+
+    After 60 steps it answered .967 to .993 of the questions at 64 to 512 tokens (seeds 1 and 2), .90 to .99 before.
     """
     return load_llama(ensure_trained(folder, seed, steps, progress))
 
