@@ -53,13 +53,17 @@ def scored_pages(queries: Tensor, segment: Segment, picked: Tensor | None) -> tu
     """Logits of a segment's columns, and the values of the pages that were fetched for them.
 
     picked: the pages to look at, (batch, kv_heads, pages) bool; others may be looked at too, the caller masks them
+    Columns of no row give -inf where the segment is compact; else the caller masks them.
     """
     batch, heads = segment.table.shape[:2]
     if picked is None and segment.runs is not None:
         keys, values = segment.pages.fetch()
         if segment.even:
-            return scored(queries, keys.reshape(batch, heads, segment.columns, -1)), values
-        logits = queries.new_zeros((batch * heads, queries.shape[2], segment.columns))
+            logits = scored(queries, keys.reshape(batch, heads, segment.columns, -1))
+            if segment.compact:
+                logits[..., segment.runs[0][1] :] = -torch.inf
+            return logits, values
+        logits = queries.new_full((batch * heads, queries.shape[2], segment.columns), -torch.inf)
         flat, rows = queries.flatten(0, 1), keys.flatten(0, 1)
         for head, (begin, end) in enumerate(segment.runs):
             torch.mm(flat[head], rows[begin:end].T, out=logits[head, :, : end - begin])

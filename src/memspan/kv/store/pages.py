@@ -59,9 +59,10 @@ class Segment:
 
     table: page numbers, (batch, kv_heads, width) int64, -1 where a head has no page
     positions: true places of the columns, (batch, kv_heads, width * slots) int32, -1 where no row is
-    even: whether every head has as many pages as columns need
+    even: whether every head has as many pages as columns need, and where compact as many rows
     runs: first slot and the one after the last of each head of each sequence, where its pages lie one after the other
         in order; None where they do not
+    compact: whether each head's rows come before its absent columns; then runs hold rows only
     """
 
     pages: Pages
@@ -69,6 +70,7 @@ class Segment:
     positions: Tensor
     even: bool
     runs: tuple[tuple[int, int], ...] | None
+    compact: bool = False
 
     @property
     def columns(self) -> int:
@@ -108,10 +110,15 @@ class Segment:
     @classmethod
     def _ordered(cls, pages: Pages, table: Tensor, positions: Tensor) -> "Segment":
         """Of pages that lie in the order of sequences, heads and places."""
-        counts = (table >= 0).sum(-1).flatten()
-        ends = (counts.cumsum(0) * (positions.shape[-1] // table.shape[-1])).tolist()
-        runs = tuple(zip([0, *ends[:-1]], ends, strict=True))
-        return cls(pages=pages, table=table, positions=positions, even=bool((table >= 0).all()), runs=runs)
+        slots, here = positions.shape[-1] // table.shape[-1], positions >= 0
+        begins = ((table >= 0).sum(-1).flatten().cumsum(0) * slots).tolist()
+        rows = here.sum(-1)
+        compact = bool((here == (torch.arange(here.shape[-1], device=here.device) < rows[..., None])).all())
+        firsts = [0, *begins[:-1]]
+        ends = [first + count for first, count in zip(firsts, rows.flatten().tolist(), strict=True)]
+        runs = tuple(zip(firsts, ends if compact else begins, strict=True))
+        even = bool((table >= 0).all()) and (not compact or bool((rows == rows.flatten()[:1]).all()))
+        return cls(pages=pages, table=table, positions=positions, even=even, runs=runs, compact=compact)
 
     def dense(self) -> tuple[Tensor, Tensor]:
         """Keys and values by column, (batch, kv_heads, columns, dim); absent columns hold anything."""
@@ -133,7 +140,7 @@ class Segment:
         """The segment of other sequences, made of these: pages are shared."""
         if torch.equal(sequences, torch.arange(len(self.table), device=sequences.device)):
             return self
-        return replace(self, table=self.table[sequences], positions=self.positions[sequences], runs=None)
+        return replace(self, table=self.table[sequences], positions=self.positions[sequences], runs=None, compact=False)
 
     def joined(self, other: "Segment") -> "Segment":
         """These columns, then the other's, of the same sequences and codec."""
