@@ -3,7 +3,7 @@
 Source: Xu et al. 2024, "ThinK: Thinner Key Cache by Query-Driven Pruning", arXiv:2407.21018: a channel weighs the mean
 square of the last queries in it times the mean square of the keys; 40 % of the channels go, values stay whole.
 Ours differs: the choice is made page by page, and a codec sees no queries. Whoever has them passes `scores`; without
-them a channel weighs the mean square of the page's own keys, which ThinK's ablation calls weaker than with queries.
+them a channel weighs the mean square of the page's own keys.
 """
 
 from collections.abc import Mapping
