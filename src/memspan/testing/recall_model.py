@@ -129,7 +129,7 @@ def trained(folder: Path, seed: int = 1, steps: int = 60, progress: Progress | N
     steps: of 2,048 tokens each, a third at context 64, at 128, at 256
     progress: called with (steps done, steps)
 
-    After 60 steps it answered .967 to .993 of the questions at 64 to 512 tokens (seeds 1 and 2), .90 to .99 before.
+    After 60 steps it answered .95 to .993 of the questions at 64 to 512 tokens (seeds 1 and 2), .90 to .99 before.
     """
     return load_llama(ensure_trained(folder, seed, steps, progress))
 
