@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from memspan.core.errors import MemspanError
-from memspan.doors.rest import routes_items, routes_log, routes_stream, routes_words, schema, settings, shapes
+from memspan.doors.rest import heap, routes_items, routes_log, routes_stream, routes_words, schema, settings, shapes
 from memspan.doors.rest.door import Door, secret_in
 from memspan.doors.rest.guard import Guard
 from memspan.doors.rest.limits import STOPPING
@@ -29,6 +29,7 @@ _SILENT: Any = {"tracing": False, "metrics": False, "logs": False, "operation_sp
 
 def from_environment() -> ASGIApp:
     """The application that `memspan serve` describes in $MEMSPAN_SERVER."""
+    heap.share()
     told = settings.read(os.environ[settings.VARIABLE])
     secret = secret_in(told.key_file)
     if secret is None and "MEMSPAN_KEY" in os.environ:
