@@ -12,12 +12,12 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from memspan.core.errors import UsageError
 from memspan.kv.budget import Room, allocate
+from memspan.kv.lookup import Lookups
 from memspan.kv.policy import Lookup, Policy
-from memspan.kv.select import best
 from memspan.kv.signals import ALL, Rotary, View
 from memspan.kv.store.codec import Codec
-from memspan.kv.store.layer import Choice, Layer, Pick
-from memspan.kv.store.pages import Segment, unique_bytes
+from memspan.kv.store.layer import Layer, Looked
+from memspan.kv.store.pages import unique_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +79,12 @@ class Engine:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         policy = plan.policy
-        self._sealing = plan.sealing or isinstance(policy, Lookup)
+        self._sealing = plan.sealing
         self.layers = [Layer(plan.slots, plan.codec, self._sealing) for _ in range(plan.shape.layers)]
+        self._lookups = Lookups(policy, self.layers, plan.sinks, plan.recent) if isinstance(policy, Lookup) else None
         self._queries: dict[int, tuple[Tensor, Tensor]] = {}
         self._weights: dict[int, Tensor] = {}
         self._ranked: dict[int, Tensor] = {}
-        self._summaries: dict[int, dict[str, Tensor]] = {}
         self.times = Times()
         self.peak = 0
 
@@ -136,10 +136,8 @@ class Engine:
             return scaled_dot_product_attention(
                 queries, keys, values, is_causal=queries.shape[2] > 1, scale=scaling, enable_gqa=grouped
             )
-        pick = None
-        if isinstance(policy, Lookup) and layer.segments:
-            pick = self._picker(number, policy, scaling)
-        out, mass = layer.attend(queries, incoming.places, scaling, pick=pick, mass=policy.needs.mass)
+        looked = self._looked(number, self._lookups, queries, incoming, scaling) if self._lookups else None
+        out, mass = layer.attend(queries, incoming.places, scaling, looked=looked, mass=policy.needs.mass)
         if mass is not None:
             layer.figures["mass"] = layer.figures["mass"] + mass
         return out
@@ -148,8 +146,8 @@ class Engine:
 
     def _cut(self, number: int, incoming: Incoming, scaling: float) -> None:
         policy, layer = self.plan.policy, self.layers[number]
-        if isinstance(policy, Lookup):
-            self._shelve(number, policy, scaling)
+        if self._lookups is not None:
+            self._shelve(number, self._lookups, scaling)
             return
         assert layer.seen is not None
         began = perf_counter()
@@ -194,6 +192,8 @@ class Engine:
         return rooms
 
     def _least(self, room: int) -> int:
+        if self._lookups is not None:
+            return self._lookups.least
         return max(self.plan.sinks + self.plan.recent, self.plan.policy.least(room))
 
     def _reduce(self, number: int, room: Tensor, scaling: float) -> None:
@@ -306,68 +306,30 @@ class Engine:
 
     # -- pages that are looked up
 
-    def _shelve(self, number: int, policy: Lookup, scaling: float) -> None:
-        """Rows that are no longer among the newest go to pages, each with its summary."""
-        layer, tail = self.layers[number], self.layers[number].tail
-        if tail is None or tail.count < policy.local + layer.slots:
+    def _shelve(self, number: int, lookups: Lookups, scaling: float) -> None:
+        """Rows that are no longer among the newest go to pages."""
+        layer = self.layers[number]
+        if layer.tail is None or layer.seen is None or layer.tail.count < lookups.least:
             return
         began = perf_counter()
-        count = (tail.count - policy.local) // layer.slots * layer.slots
-        first = -(-policy.sinks // layer.slots) * layer.slots if not layer.segments else 0
-        if (
-            count - first >= 2 * layer.slots
-            and (order := policy.arrange(self._leaving(number, first, count, scaling))) is not None
-        ):
-            layer.arrange(first, order)
-        before = layer.segments[-1].table.shape[-1] if layer.segments else 0
-        layer.seal(tail.count - count)
-        self._summarise(number, policy, before)
+        keys, values, positions = layer.tail.parts()
+        tail = self._view(number, (keys, values), positions[:, 0].long(), layer.seen, scaling)
+        lookups.shelve(replace(tail, figures=dict(layer.figures)), self._rooms(number, layer.seen))
         self.times.move += perf_counter() - began
 
-    def _leaving(self, number: int, first: int, count: int, scaling: float) -> View:
-        """The tail's columns that leave it, without the first ones."""
+    def _looked(
+        self, number: int, lookups: Lookups, queries: Tensor, incoming: Incoming, scaling: float
+    ) -> Looked | None:
+        """The rows of a layer's pages that these queries want, as many as the budget has room for."""
         layer = self.layers[number]
-        assert layer.tail is not None and layer.seen is not None
-        keys, values, positions = (part[:, :, first:count] for part in layer.tail.parts())
-        new = self._view(number, (keys, values), positions[:, 0].long(), layer.seen, scaling)
-        offset = layer.columns - layer.tail.count
-        figures = {name: part[..., offset + first : offset + count] for name, part in layer.figures.items()}
-        return replace(new, positions=positions.long(), figures=figures)
-
-    def _summarise(self, number: int, policy: Lookup, before: int) -> None:
-        """Summaries of the pages from `before` on, beside those of the pages before."""
-        layer = self.layers[number]
-        segment = layer.segments[-1]
-        table = segment.table[..., before:]
-        here = table >= 0
-        keys, values = segment.pages.fetch(table[here])
-        figures = {
-            name: part[..., before * layer.slots : segment.columns].reshape(*table.shape, layer.slots)[here]
-            for name, part in layer.figures.items()
-        }
-        known = self._summaries.setdefault(number, {})
-        for name, part in policy.summarise(keys, values, figures).items():
-            spread = part.new_zeros((*table.shape, *part.shape[1:]))
-            spread[here] = part
-            known[name] = torch.cat((known[name], spread), dim=2) if name in known else spread
-
-    def _picker(self, number: int, policy: Lookup, scaling: float) -> Pick:
-        """Chooses the pages of a layer that some queries need, as many as the budget has room for."""
-        layer, summary = self.layers[number], self._summaries[number]
-        assert layer.seen is not None
-        slots = layer.slots
-        always = -(-policy.sinks // slots)
-        rooms = [max(0, room - policy.local) // slots for room in self._rooms(number, layer.seen)]
-        room = torch.tensor(rooms, device=layer.seen.device)[:, None]
-
-        def pick(segment: Segment, queries: Tensor) -> Choice:
-            scores = policy.pick(queries, summary, scaling).float().masked_fill(segment.table < 0, -torch.inf)
-            scores[..., :always] = torch.where(segment.table[..., :always] >= 0, torch.inf, -torch.inf)
-            picked = best(scores, room)
-            stand_ins = policy.estimate(summary, (segment.table >= 0) & ~picked)
-            return Choice(picked, stand_ins)
-
-        return pick
+        if not layer.segments or layer.seen is None:
+            return None
+        asked, places = self._queries.get(number, (queries, incoming.places))
+        kv_heads = self.plan.shape.kv_heads
+        folded = asked.reshape(len(asked), kv_heads, -1, asked.shape[-1])
+        real = (places >= 0).repeat(1, asked.shape[1] // kv_heads)
+        arrived = (incoming.places >= 0).sum(-1).tolist()
+        return lookups.look(number, (folded, real), arrived, self._rooms(number, layer.seen), scaling)
 
     # -- the whole
 
@@ -381,7 +343,7 @@ class Engine:
         """All that is held, the newest queries included."""
         held = [tensor for layer in self.layers for tensor in layer.tensors()]
         held += [rows for rows, _ in self._queries.values()]
-        return held + [part for summary in self._summaries.values() for part in summary.values()]
+        return held + (self._lookups.tensors() if self._lookups else [])
 
     def nbytes(self) -> int:
         """Bytes of all that is held."""
@@ -392,7 +354,8 @@ class Engine:
         other = Engine(self.plan)
         other.layers = [layer.fork() for layer in self.layers]
         other._queries = dict(self._queries)
-        other._summaries = {number: dict(parts) for number, parts in self._summaries.items()}
+        if self._lookups is not None:
+            other._lookups = self._lookups.fork(other.layers)
         other.peak = self.peak
         return other
 
@@ -401,10 +364,8 @@ class Engine:
         for layer in self.layers:
             layer.choose(sequences)
         self._queries = {place: (rows[sequences], where[sequences]) for place, (rows, where) in self._queries.items()}
-        self._summaries = {
-            place: {name: part[sequences] for name, part in summary.items()}
-            for place, summary in self._summaries.items()
-        }
+        if self._lookups is not None:
+            self._lookups.choose(sequences)
 
     def lengths(self) -> Sequence[Tensor]:
         """Rows each head holds, a tensor (batch, kv_heads) a layer."""

@@ -92,10 +92,11 @@ class KeepAll(Policy):
 
 
 class Lookup(Policy):
-    """Keeps every row, most of them away from the device, and attends to those pages that fit the budget.
+    """Keeps every row, most of them in pages away from the device, and attends to those pages that fit the budget.
 
-    The engine keeps the first `sinks` and the newest `local` rows at hand; older rows leave in pages.
-    A method gives each page a summary, and each step a score by which pages are fetched.
+    The engine keeps the first `sinks` and the newest `local` rows at hand; older rows leave in whole pages. A method
+    gives each page a summary, and each step a score by which pages are fetched. A budget bounds the rows that are
+    attended to: a small one shortens `local` and `lot`, and where all pages fit, all are attended to.
     """
 
     __slots__ = ()
@@ -107,32 +108,70 @@ class Lookup(Policy):
 
     @property
     def local(self) -> int:
-        """Newest rows that are always attended to [tokens]."""
+        """Newest rows that are always attended to [tokens]; at most half of what the budget has beside sinks."""
         return 64
 
-    def arrange(self, view: View) -> Tensor | None:
-        """An order in which rows go to pages, (batch, kv_heads, time) int64, where it is not that of the text."""
+    @property
+    def lot(self) -> int:
+        """How many rows leave at a time at least [tokens], in whole pages; at most a quarter of the budget."""
+        return 1
+
+    @property
+    def ahead(self) -> bool:
+        """Whether a step of one token attends to what the step before it wanted, so that pages can come meanwhile."""
+        return False
+
+    def arrange(self, leaving: View) -> Tensor | None:
+        """An order in which rows go to pages, (batch, kv_heads, time) int64, where it is not that of the text.
+
+        leaving: the rows that leave, present ones first in each head
+        """
         return None
 
     def summarise(self, keys: Tensor, values: Tensor, figures: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What stays at hand of each page: tensors whose first axis is the pages.
 
-        keys, values: (pages, slots, dim);  figures: each (pages, slots)
+        keys, values: (pages, slots, dim), every slot a row;  figures: each (pages, slots)
         """
         raise NotImplementedError
 
-    def pick(self, queries: Tensor, summary: Mapping[str, Tensor], scaling: float) -> Tensor:
+    def index(self, summary: Mapping[str, Tensor], there: Tensor) -> dict[str, Tensor]:
+        """What else stays at hand, of all pages together, each (batch, kv_heads, ...); made anew when pages come.
+
+        summary: tensors (batch, kv_heads, pages, ...), and what this gave the last time;
+        there: which pages there are, (batch, kv_heads, pages) bool
+        """
+        return {}
+
+    def pick(self, queries: Tensor, real: Tensor, summary: Mapping[str, Tensor], scaling: float) -> Tensor:
         """How much each page is wanted now, (batch, kv_heads, pages); higher is fetched first.
 
         queries: those of a kv head's group one after the other, (batch, kv_heads, group * time, dim)
-        summary: tensors (batch, kv_heads, pages, ...)
+        real: which of them are of a token, (batch, group * time) bool
+        summary: what summarise() gave, (batch, kv_heads, pages, ...), and index(); zeros where a page is not
         """
         raise NotImplementedError
 
-    def estimate(self, summary: Mapping[str, Tensor], missed: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Stand-ins for pages that are not fetched: keys and values (batch, kv_heads, pages, dim), and what is added
-        to their logits (batch, kv_heads, pages), -inf for none.
+    def take(self, scores: Tensor, room: Tensor) -> Tensor:
+        """The pages to fetch, (batch, kv_heads, pages) bool, at most `room` a head.
 
-        missed: pages that were not fetched, (batch, kv_heads, pages) bool
+        scores: -inf where no page is;  room: pages, (batch, 1)
+        """
+        return best(scores, room)
+
+    def estimate(
+        self, summary: Mapping[str, Tensor], scores: Tensor, missed: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Stand-ins for pages that are not fetched: keys and values (batch, kv_heads, rows, dim), and what is added
+        to their logits (batch, kv_heads, rows), -inf for none.
+
+        scores: as pick() gave them;  missed: pages that were not fetched, (batch, kv_heads, pages) bool
+        """
+        return None
+
+    def density(self, scores: Tensor) -> Tensor | None:
+        """This layer's weight, (batch,), by which layers share the fetched pages at the next pass; None: evenly.
+
+        scores: as pick() gave them, -inf where no page is
         """
         return None

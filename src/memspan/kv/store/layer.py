@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -14,19 +14,18 @@ from memspan.kv.store.codec import Codec
 from memspan.kv.store.pages import Segment, unique_bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Pages to look at now, (batch, kv_heads, pages) bool.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """Rows that are attended to in place of all pages.
 
-    stand_ins: keys and values (batch, kv_heads, rows, dim) for the others, and what is added to their logits,
-        (batch, kv_heads, rows), -inf for none
+    keys, values: (batch, kv_heads, rows, dim);  positions: (batch, kv_heads, rows), -1 where no row is
+    bias: what is added to their logits, (batch, kv_heads, rows), or None
     """
 
-    pages: Tensor
-    stand_ins: tuple[Tensor, Tensor, Tensor] | None = None
-
-
-Pick = Callable[[Segment, Tensor], Choice]
+    keys: Tensor
+    values: Tensor
+    positions: Tensor
+    bias: Tensor | None = None
 
 
 @dataclass(slots=True)
@@ -149,19 +148,10 @@ class Layer:
             self.segments.append(sealed)
         self._begin_tail(keys[:, :, count:], values[:, :, count:], positions[:, :, count:])
 
-    def arrange(self, first: int, order: Tensor) -> None:
-        """Puts the tail's columns from `first` on into another order, (batch, kv_heads, time), each head by itself."""
-        tail = self.tail
-        assert tail is not None
-        here = slice(first, first + order.shape[-1])
-        index = order[..., None]
-        for rows in (tail.keys, tail.values):
-            rows[:, :, here] = rows[:, :, here].gather(2, index.expand(-1, -1, -1, rows.shape[-1]))
-        tail.positions[:, :, here] = tail.positions[:, :, here].gather(2, order)
-        begin = self.columns - tail.count + first
-        for name, part in self.figures.items():
-            turned = part[..., begin : begin + order.shape[-1]].gather(2, order)
-            self.figures[name] = torch.cat((part[..., :begin], turned, part[..., begin + order.shape[-1] :]), dim=-1)
+    def keep_newest(self, keys: Tensor, values: Tensor, positions: Tensor, figures: Mapping[str, Tensor]) -> None:
+        """These rows in place of the tail's; what lies in pages stays. Figures are then of the tail only."""
+        self._begin_tail(keys, values, positions)
+        self.figures = dict(figures)
 
     def _extend(self, keys: Tensor, values: Tensor, positions: Tensor, holes: bool) -> None:
         time = keys.shape[2]
@@ -228,65 +218,65 @@ class Layer:
     # -- attention
 
     def attend(
-        self, queries: Tensor, places: Tensor, scaling: float, *, pick: Pick | None = None, mass: bool = False
+        self, queries: Tensor, places: Tensor, scaling: float, *, looked: Looked | None = None, mass: bool = False
     ) -> tuple[Tensor, Tensor | None]:
         """Attention of new queries to all rows before or at their places.
 
-        queries: (batch, heads, time, dim);  places: (batch, time), -1 for no token;  pick: pages to look at
-        mass: whether to give what each column received as well, (batch, kv_heads, columns)
+        queries: (batch, heads, time, dim);  places: (batch, time), -1 for no token;  looked: rows in place of pages
+        mass: whether to give what each column received as well, (batch, kv_heads, columns); with `looked`, the tail's
         Returns (batch, heads, time, dim) and the mass.
         """
         batch, heads, time, dim = queries.shape
-        positions = self.positions()
+        positions = self.positions() if looked is None else self._with_tail(looked)
         kv_heads = positions.shape[1]
-        block = block_of(batch * heads, self.columns)
+        block = block_of(batch * heads, positions.shape[-1])
+        skipped = looked.keys.shape[2] if looked is not None else 0
         out, received = [], None
         for start in range(0, time, block):
             some, where = queries[:, :, start : start + block], places[:, start : start + block]
             folded = some.reshape(batch, kv_heads, -1, dim)
-            one, weights = self._block(folded, where, positions, scaling, pick)
+            one, weights = self._block(folded, where, positions, scaling, looked)
             out.append(one.view(batch, heads, some.shape[2], -1))
             if mass:
                 real = (where >= 0)[:, None, None, :, None]
-                split = weights.view(batch, kv_heads, heads // kv_heads, some.shape[2], -1) * real
+                split = weights[..., skipped:].reshape(batch, kv_heads, heads // kv_heads, some.shape[2], -1) * real
                 received = split.sum((2, 3)) if received is None else received + split.sum((2, 3))
         return (out[0] if len(out) == 1 else torch.cat(out, dim=2)), received
 
+    def _with_tail(self, looked: Looked) -> Tensor:
+        """Positions of those rows, then of the tail's."""
+        return looked.positions if self.tail is None else torch.cat((looked.positions, self.tail.parts()[2]), dim=-1)
+
     def _block(
-        self, folded: Tensor, where: Tensor, positions: Tensor, scaling: float, pick: Pick | None
+        self, folded: Tensor, where: Tensor, positions: Tensor, scaling: float, looked: Looked | None
     ) -> tuple[Tensor, Tensor]:
         """folded: (batch, kv_heads, group * time, dim);  where: (batch, time)"""
-        logits, mix, masks, begin = [], [], [], 0
-        masked = self.holes or where.shape[1] > 1
-        group = folded.shape[2] // where.shape[1]
-        for segment in self.segments:
-            choice = pick(segment, folded) if pick else None
-            one, values = scored_pages(folded, segment, choice.pages if choice else None)
-            columns = slice(begin, begin + segment.columns)
-            allowed = _allowed(positions[..., columns], where, group)
-            if choice is not None:
-                allowed &= choice.pages.repeat_interleave(segment.slots, dim=-1)[:, :, None]
+        logits, mix = [], []
+        if looked is not None:
+            one = scored(folded, looked.keys)
+            logits.append(one if looked.bias is None else one + (looked.bias / scaling)[:, :, None].to(one.dtype))
+            mix.append(partial(mixed, values=looked.values))
+        for segment in self.segments if looked is None else ():
+            one, values = scored_pages(folded, segment, None)
             logits.append(one)
-            masks.append(allowed)
-            mix.append(partial(mixed_pages, segment=segment, picked=choice.pages if choice else None, values=values))
-            if choice is not None and choice.stand_ins is not None:
-                keys, values, bias = choice.stand_ins
-                logits.append(scored(folded, keys) + (bias / scaling)[:, :, None].to(folded.dtype))
-                masks.append((bias > -torch.inf)[:, :, None].expand_as(logits[-1]))
-                mix.append(partial(mixed, values=values))
-            begin += segment.columns
+            mix.append(partial(mixed_pages, segment=segment, picked=None, values=values))
         if self.tail is not None:
             keys, values, _ = self.tail.parts()
             logits.append(scored(folded, keys))
             mix.append(partial(mixed, values=values))
-            if masked:
-                masks.append(_allowed(positions[..., begin:], where, group))
+        allowed = None
+        compact = all(segment.compact for segment in self.segments) and not (self.tail and self.tail.holes)
+        if looked is not None or where.shape[1] > 1 or not compact:
+            allowed = _allowed(positions, where, folded.shape[2] // where.shape[1])
         if len(logits) == 1:
-            weights = softmax(logits[0], scaling, masks[0] if masked else None)
+            weights = softmax(logits[0], scaling, allowed)
             return mix[0](weights), weights
-        weights = softmax(torch.cat(logits, dim=-1), scaling, torch.cat(masks, dim=-1) if masked else None)
-        split = torch.split(weights, [one.shape[-1] for one in logits], dim=-1)
-        return sum_of([one(part) for one, part in zip(mix, split, strict=True)]), weights
+        weights = softmax(torch.cat(logits, dim=-1), scaling, allowed)
+        parts, begin = [], 0
+        for blend, scores in zip(mix, logits, strict=True):
+            parts.append(blend(weights[..., begin : begin + scores.shape[-1]]))
+            begin += scores.shape[-1]
+        return sum_of(parts), weights
 
 
 def _room(like: Tensor, room: int) -> Tensor:
