@@ -75,7 +75,7 @@ class Room:
     budget: exactly one of tokens (rows a head), ratio, bytes (the whole cache) or seconds (a decode step) is given
     row_bytes: one row of one head as it is kept, keys and values [bytes]
     heads: rows of that kind a token has: layers * kv_heads;  seconds_per_byte: from the calibration
-    Raises UsageError where none or several are given, or the ratio is outside 0..1.
+    Raises UsageError where none or several are given, or one is zero.
     """
 
     budget: Budget
@@ -89,6 +89,8 @@ class Room:
         if len(given) != 1:
             told = " and ".join(sorted(given)) or "none"
             raise UsageError(f"a cache's budget is given in one unit, not in {told}: tokens, ratio, bytes or seconds")
+        if not getattr(self.budget, given[0]):
+            raise UsageError(f"a budget of {given[0]}=0 holds nothing; raise it, or call the model without a cache")
         if self.budget.seconds is not None and self.seconds_per_byte is None:
             raise UsageError("a budget in seconds needs to know how long a byte takes; kv.compress() measures it")
 
@@ -104,7 +106,7 @@ class Room:
         if budget.tokens is not None:
             return min(seen, budget.tokens)
         if budget.ratio is not None:
-            return int(seen * budget.ratio)
+            return int(seen * budget.ratio + 1e-9)  # .29 of 100 is 29
         room = (
             float(budget.bytes) if budget.bytes is not None else (budget.seconds or 0.0) / (self.seconds_per_byte or 1)
         )

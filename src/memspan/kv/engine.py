@@ -177,6 +177,8 @@ class Engine:
         rooms = []
         for tokens in seen.tolist():
             room = plan.room.rows(tokens, len(seen))
+            if plan.room.budget.ratio is not None:
+                room = max(room, min(tokens, self._least(room)))
             weights = plan.policy.layers(room, plan.shape.layers, tokens)
             if weights is not None:
                 count = plan.shape.layers

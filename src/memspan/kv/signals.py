@@ -28,30 +28,36 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Rotary:
-    """The model's rotary embedding. frequencies: (dim / 2,) [radians a token];  factor: on cosine and sine"""
+    """The model's rotary embedding; channels beyond the turned ones stay as they are.
+
+    frequencies: of the pairs that turn, the first ones, (pairs,) [radians a token];  factor: on cosine and sine
+    interleaved: whether a pair is two neighbours, else one of the first half and one of the second
+    """
 
     frequencies: Tensor
     factor: float = 1.0
+    interleaved: bool = False
 
     def rotate(self, rows: Tensor, positions: Tensor) -> Tensor:
         """Rows turned to positions. rows: (..., time, dim);  positions: (..., time)"""
-        cos, sin = self._angles(positions, rows.dtype)
-        return rows * cos + _half_turned(rows) * sin
+        return self._turned(rows, positions, 1.0, self.factor)
 
     def unrotate(self, rows: Tensor, positions: Tensor) -> Tensor:
         """Rows as they were before the embedding turned them to their positions."""
-        cos, sin = self._angles(positions, rows.dtype)
-        return (rows * cos - _half_turned(rows) * sin) / self.factor**2
+        return self._turned(rows, positions, -1.0, 1 / self.factor)
 
-    def _angles(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    def _turned(self, rows: Tensor, positions: Tensor, way: float, factor: float) -> Tensor:
         angles = positions[..., None].float() * self.frequencies.to(positions.device)
-        angles = torch.cat((angles, angles), dim=-1)
-        return (angles.cos() * self.factor).to(dtype), (angles.sin() * self.factor).to(dtype)
-
-
-def _half_turned(rows: Tensor) -> Tensor:
-    half = rows.shape[-1] // 2
-    return torch.cat((-rows[..., half:], rows[..., :half]), dim=-1)
+        cos, sin = (angles.cos() * factor).to(rows.dtype), (angles.sin() * (factor * way)).to(rows.dtype)
+        width = 2 * cos.shape[-1]
+        turning = rows[..., :width]
+        if self.interleaved:
+            one, other = turning[..., ::2], turning[..., 1::2]
+            turned = torch.stack((one * cos - other * sin, other * cos + one * sin), dim=-1).flatten(-2)
+        else:
+            one, other = turning.chunk(2, dim=-1)
+            turned = torch.cat((one * cos - other * sin, other * cos + one * sin), dim=-1)
+        return turned if width == rows.shape[-1] else torch.cat((turned, rows[..., width:]), dim=-1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
