@@ -15,7 +15,7 @@ from memspan.testing.kv_tasks import multi_turn
 from memspan.testing.recall_model import circuit
 
 model = circuit()
-task = multi_turn(batch=16, context=480, needles=12, turns=2)
+task = multi_turn(batch=16, context=480, needles=12, questions=2)
 ways = {
     "every row": (None, None),
     "a quarter, snapkv": ("snapkv", Budget(ratio=0.25)),
