@@ -84,7 +84,8 @@ class Engine:
         self._lookups = Lookups(policy, self.layers, plan.sinks, plan.recent) if isinstance(policy, Lookup) else None
         self._queries: dict[int, tuple[Tensor, Tensor]] = {}
         self._weights: dict[int, Tensor] = {}
-        self._ranked: dict[int, Tensor] = {}
+        self._shared: dict[tuple[int, int, int], dict[int, int]] = {}
+        self._arrived = 0
         self.times = Times()
         self.peak = 0
 
@@ -99,8 +100,10 @@ class Engine:
         layer, needs = self.layers[number], self.plan.policy.needs
         began = perf_counter()
         seen = layer.seen if layer.seen is not None else incoming.places.new_zeros(len(incoming.places))
+        self._arrived = incoming.places.shape[1]
         new = self._view(number, (keys, values), incoming.places, seen, scaling)
-        figures = self.plan.policy.observe(replace(new, hidden=incoming.hidden.get(number)))
+        new = replace(new, queries=queries, query_positions=incoming.places, hidden=incoming.hidden.get(number))
+        figures = self.plan.policy.observe(new)
         if needs.mass:
             figures = {**figures, "mass": torch.zeros(keys.shape[:3], device=keys.device)}
         layer.append(keys, values, incoming.places, figures)
@@ -123,9 +126,10 @@ class Engine:
                 old = layer.figures.get("log_prob")
                 layer.figures["log_prob"] = given if old is None else torch.cat((old, given), dim=-1)
                 self._cut(number, incoming, scaling)
-        self._weights.clear()
-        self._ranked.clear()
-        if policy.when == "prompt" or policy.needs.queries == ALL:
+        for layer in self.layers:
+            layer.figures.pop(_RANK, None)
+        self._shared.clear()
+        if policy.when == "prompt" or policy.needs.queries == ALL or policy.needs.passing:
             self._queries.clear()
 
     def _attended(self, number: int, rows: tuple[Tensor, Tensor, Tensor], incoming: Incoming, scaling: float) -> Tensor:
@@ -152,11 +156,12 @@ class Engine:
         assert layer.seen is not None
         began = perf_counter()
         prompt = incoming.places.shape[1] > 1
-        if prompt or policy.when == "always":
+        if prompt and self._weigh(number, scaling):
+            self._cascade(number)
+        elif prompt or policy.when == "always":
             rooms = self._rooms(number, layer.seen)
             if self._over(layer, rooms, 0 if incoming.first else policy.slack):
                 self._reduce(number, torch.tensor(rooms, device=layer.seen.device), scaling)
-                self._cascade(number)
         self.times.score += perf_counter() - began
         if self._sealing:
             began = perf_counter()
@@ -175,22 +180,20 @@ class Engine:
         """Rows a head of this layer may hold, for each sequence."""
         plan = self.plan
         rooms = []
-        for tokens in seen.tolist():
+        for sequence, tokens in enumerate(seen.tolist()):
             room = plan.room.rows(tokens, len(seen))
-            if plan.room.budget.ratio is not None:
-                room = max(room, min(tokens, self._least(room)))
-            weights = plan.policy.layers(room, plan.shape.layers, tokens)
-            if weights is not None:
-                count = plan.shape.layers
-                floors = [min(tokens, self._least(room))] * count
-                room = allocate(room * count, weights, caps=[tokens] * count, floors=floors)[number]
             least = self._least(room)
+            if plan.room.budget.ratio is not None:
+                room = max(room, min(tokens, least))
             if room < min(tokens, least):
                 raise UsageError(
                     f"a budget of {room} rows a head, but {least} always stay ({plan.sinks} first and {plan.recent} "
                     f"newest ones, or what {type(plan.policy).__name__} needs); raise the budget or keep fewer"
                 )
-            rooms.append(room)
+            shares = self._shared.get((sequence, room, tokens))
+            if shares is None:
+                shares = self._shared[sequence, room, tokens] = self._shares(sequence, room, tokens)
+            rooms.append(shares[number] if shares else room)
         return rooms
 
     def _least(self, room: int) -> int:
@@ -198,61 +201,79 @@ class Engine:
             return self._lookups.least
         return max(self.plan.sinks + self.plan.recent, self.plan.policy.least(room))
 
+    def _shares(self, sequence: int, room: int, tokens: int) -> dict[int, int]:
+        """Rows a head of each layer whose weight is known, where layers share by weight. Their sum is exact."""
+        policy, count = self.plan.policy, self.plan.shape.layers
+        apart = min(policy.apart(room), room, tokens)
+        beforehand = policy.layers(room - apart, count, tokens)
+        weights = {place: float(weight[sequence]) for place, weight in self._weights.items()}
+        if beforehand is not None:
+            weights = dict(enumerate(beforehand))
+        if not weights:
+            return {}
+        known = len(weights)
+        least = max(0, min(tokens, self._least(room)) - apart)
+        total = (room - apart) * count
+        given = allocate(total, list(weights.values()), caps=[tokens - apart] * known, floors=[least] * known)
+        shares = {place: share + apart for place, share in zip(weights, given, strict=True)}
+        for place in shares:
+            leader = policy.follows(place)
+            shares[leader] = min(shares[leader], shares[place])
+        return shares
+
     def _reduce(self, number: int, room: Tensor, scaling: float) -> None:
-        """Scores a layer's rows and keeps the best."""
+        """Scores a layer's rows and keeps the best, or those of the layer that it follows."""
         policy, layer = self.plan.policy, self.layers[number]
         view = self.view(number, scaling)
-        scores = policy.score(view).float()
-        scores = scores.masked_fill(self._protected(view), torch.inf).masked_fill(~view.present, -torch.inf)
-        weight = policy.weigh(view)
-        if weight is not None:
-            self._weights[number] = weight
-            room = self._shared(number, room, view)
-        kept = policy.select(scores, room, view) & view.present
+        leader = policy.follows(number)
+        if leader != number:
+            kept = _among(view.positions, self.layers[leader].positions().long())
+        else:
+            kept = policy.select(self._scores(view), room, view) & view.present
         keys, values = policy.rewrite(view, kept)
-        figures = dict(view.figures)
-        if weight is not None:
-            figures[_RANK] = scores
-        self._keep(layer, (keys, values, view.positions), kept, figures)
+        self._keep(layer, (keys, values, view.positions), kept, dict(view.figures))
 
-    def _protected(self, view: View) -> Tensor:
+    def _scores(self, view: View) -> Tensor:
+        """The policy's, but +inf where a row has to stay and -inf where none is."""
         newest = (view.seen - self.plan.recent)[:, None, None]
-        return view.present & ((view.positions < self.plan.sinks) | (view.positions >= newest))
+        protected = view.present & ((view.positions < self.plan.sinks) | (view.positions >= newest))
+        scores = self.plan.policy.score(view).float()
+        return scores.masked_fill(protected, torch.inf).masked_fill(~view.present, -torch.inf)
 
-    def _shared(self, number: int, room: Tensor, view: View) -> Tensor:
-        """Rows a head of this layer, where layers share by what was seen of them; those before are cut again."""
-        weights = torch.stack([self._weights[place] for place in range(number + 1)], dim=-1)
-        mine = []
-        self._ranked.clear()
-        cuts: list[list[int]] = []
-        for sequence, tokens in enumerate(view.present[:, 0].sum(-1).tolist()):
-            total = int(room[sequence]) * self.plan.shape.layers
-            count = number + 1
-            floors = [min(tokens, self._least(int(room[sequence])))] * count
-            shares = allocate(total, weights[sequence].tolist(), caps=[tokens] * count, floors=floors)
-            mine.append(shares[number])
-            cuts.append(shares[:number])
-        for place in range(number):
-            self._ranked[place] = torch.tensor([shares[place] for shares in cuts], device=room.device)
-        return torch.tensor(mine, device=room.device)
+    def _weigh(self, number: int, scaling: float) -> bool:
+        """Notes a layer's weight and its rows' scores, by which it may be cut more than once; whether it has one."""
+        policy, layer = self.plan.policy, self.layers[number]
+        if type(policy).weigh is Policy.weigh:
+            return False
+        view = self.view(number, scaling)
+        weight = policy.weigh(view)
+        if weight is None:
+            return False
+        self._weights[number] = weight
+        self._shared.clear()
+        figures = {**view.figures, _RANK: self._scores(view)}
+        self._keep(layer, (view.keys, view.values, view.positions), view.present, figures)
+        return True
 
     def _cascade(self, number: int) -> None:
-        """Cuts the layers before to the shares that are theirs now."""
-        for place, room in self._ranked.items():
-            layer = self.layers[place]
-            view = self.view(place, 1.0)
-            kept = self.plan.policy.select(view.figures[_RANK], room, view) & view.present
-            self._keep(layer, (view.keys, view.values, view.positions), kept, dict(view.figures))
-        if number == self.plan.shape.layers - 1:
-            for layer in self.layers:
-                layer.figures.pop(_RANK, None)
+        """Cuts a layer and those before to what is theirs among the layers weighed so far."""
+        policy = self.plan.policy
+        for place, layer in enumerate(self.layers[: number + 1]):
+            assert layer.seen is not None
+            rooms = self._rooms(place, layer.seen)
+            if self._over(layer, rooms, 0):
+                view = self.view(place, 1.0)
+                room = torch.tensor(rooms, device=layer.seen.device)
+                kept = policy.select(view.figures[_RANK], room, view) & view.present
+                keys, values = policy.rewrite(view, kept)
+                self._keep(layer, (keys, values, view.positions), kept, dict(view.figures))
 
     def _keep(
         self, layer: Layer, rows: tuple[Tensor, Tensor, Tensor], kept: Tensor, figures: dict[str, Tensor]
     ) -> None:
-        if bool(kept.all()) and not layer.segments:
+        if not layer.holes and bool(kept.all()):
             layer.figures = figures
-            if rows[0] is layer.dense()[0]:
+            if rows[0].data_ptr() == layer.dense()[0].data_ptr():
                 return
         order = (~kept).to(torch.int8).argsort(dim=-1, stable=True)[..., : int(kept.sum(-1).max())]
         index = order[..., None]
@@ -281,7 +302,7 @@ class Engine:
         return View(
             layer=number, layers=self.plan.shape.layers, seen=layer.seen, keys=keys, values=values,
             positions=positions, queries=queries, query_positions=places, figures=figures, scaling=scaling,
-            rotary=self.plan.shape.rotary,
+            rotary=self.plan.shape.rotary, arrived=self._arrived,
         )  # fmt: skip
 
     def _view(self, number: int, rows: tuple[Tensor, Tensor], places: Tensor, seen: Tensor, scaling: float) -> View:
@@ -291,6 +312,7 @@ class Engine:
             layer=number, layers=self.plan.shape.layers, seen=seen, keys=keys, values=values,
             positions=places[:, None].expand(-1, keys.shape[1], -1), queries=keys[:, :, :0],
             query_positions=places[:, :0], figures={}, scaling=scaling, rotary=self.plan.shape.rotary,
+            arrived=self._arrived,
         )  # fmt: skip
 
     def _remember(self, number: int, queries: Tensor, places: Tensor) -> None:
@@ -356,6 +378,7 @@ class Engine:
         other = Engine(self.plan)
         other.layers = [layer.fork() for layer in self.layers]
         other._queries = dict(self._queries)
+        other._weights = dict(self._weights)
         if self._lookups is not None:
             other._lookups = self._lookups.fork(other.layers)
         other.peak = self.peak
@@ -366,12 +389,21 @@ class Engine:
         for layer in self.layers:
             layer.choose(sequences)
         self._queries = {place: (rows[sequences], where[sequences]) for place, (rows, where) in self._queries.items()}
+        self._weights = {place: weight[sequences] for place, weight in self._weights.items()}
         if self._lookups is not None:
             self._lookups.choose(sequences)
 
     def lengths(self) -> Sequence[Tensor]:
         """Rows each head holds, a tensor (batch, kv_heads) a layer."""
         return [(layer.positions() >= 0).sum(-1) for layer in self.layers]
+
+
+def _among(positions: Tensor, others: Tensor) -> Tensor:
+    """Where a place is also one of the others, -1 aside. positions, others: (batch, kv_heads, time), of any length"""
+    size = int(max(positions.max(), others.max())) + 2
+    there = torch.zeros((*positions.shape[:2], size), dtype=torch.bool, device=positions.device)
+    there.scatter_(2, others + 1, True)
+    return there.gather(2, positions + 1) & (positions >= 0)
 
 
 _RANK = " rank"

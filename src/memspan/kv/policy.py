@@ -66,16 +66,24 @@ class Policy:
         """The figures of new rows, by the names in `figures`, each (batch, kv_heads, time)."""
         return {}
 
+    def apart(self, room: int) -> int:
+        """Rows a head that each layer holds before layers share the others by weight [tokens]."""
+        return 0
+
     def layers(self, room: int, count: int, seen: int) -> Sequence[float] | None:
         """Weights by which layers share the cache's room, where they are known beforehand; None shares evenly.
 
-        room: rows a head on average;  count: layers;  seen: tokens of the prompt
+        room: rows a head on average, those held apart not counted;  count: layers;  seen: tokens of the sequence
         """
         return None
 
     def weigh(self, view: View) -> Tensor | None:
         """This layer's weight, (batch,), where it follows from the prompt; layers before are cut again by it."""
         return None
+
+    def follows(self, layer: int) -> int:
+        """The layer before, whose rows this one keeps as well instead of choosing; itself where it chooses."""
+        return layer
 
     def rewrite(self, view: View, kept: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values to keep in place of the view's, same shape; only rows that are kept matter."""

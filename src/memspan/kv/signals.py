@@ -15,12 +15,14 @@ class Needs:
     """What a policy asks for; nothing else is computed or kept.
 
     queries: how many of the last queries, or ALL [tokens]
+    passing: whether queries are forgotten after their forward pass; else they are kept while each token is scored
     mass: figure "mass": the attention that each row received so far, summed over queries and the group's heads
     log_probs: figure "log_prob": what the model gave each token before it was read [nats]
     hidden: the layer's input for the new rows, handed to `Policy.observe`
     """
 
     queries: int = 0
+    passing: bool = False
     mass: bool = False
     log_probs: bool = False
     hidden: bool = False
@@ -67,8 +69,10 @@ class View:
     layer, layers: which of how many;  seen: tokens so far, of each sequence, (batch,)
     keys, values: (batch, kv_heads, time, dim), keys as attention sees them
     positions: true places, (batch, kv_heads, time) int64, -1 where no row is;  ascending in each head
-    queries: the last ones, (batch, heads, window, dim); empty where none were asked for
+    queries: the last ones, (batch, heads, window, dim); in `Policy.observe` those of the rows; else empty where none
+        were asked for
     query_positions: (batch, window), -1 before a sequence begins
+    arrived: tokens that came with this forward pass, padding included
     figures: by name, each (batch, kv_heads, time) float32
     hidden: the layer's input for the rows, (batch, time, width); only in `Policy.observe`
     log_probs: of the tokens, (batch, time); only in `Policy.observe`
@@ -85,6 +89,7 @@ class View:
     figures: Mapping[str, Tensor]
     scaling: float
     rotary: Rotary
+    arrived: int = 0
     hidden: Tensor | None = None
     log_probs: Tensor | None = None
 

@@ -5,7 +5,7 @@ Inference", arXiv:2407.11550, section 4 (algorithm 1 and the safeguard).
 Ours differs: it is laid over any method that scores rows; heads hold what they keep and no more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -60,6 +60,18 @@ class AdaKV(Policy):
     def least(self, room: int) -> int:
         """That method's."""
         return self.inner.least(room)
+
+    def apart(self, room: int) -> int:
+        """That method's."""
+        return self.inner.apart(room)
+
+    def layers(self, room: int, count: int, seen: int) -> Sequence[float] | None:
+        """That method's."""
+        return self.inner.layers(room, count, seen)
+
+    def weigh(self, view: View) -> Tensor | None:
+        """That method's."""
+        return self.inner.weigh(view)
 
     def score(self, view: View) -> Tensor:
         """That method's."""

@@ -30,7 +30,7 @@ class TOVA(Policy):
     @property
     def needs(self) -> Needs:
         """The last query."""
-        return Needs(queries=1)
+        return Needs(queries=1, passing=True)
 
     @property
     def when(self) -> When:
