@@ -122,6 +122,11 @@ class KVCache(Cache):
 
     # -- what the user asks
 
+    @property
+    def model(self) -> Model:
+        """The one it serves."""
+        return self._owner.model
+
     def nbytes(self) -> int:
         """Bytes of all tensors that it holds."""
         return unique_bytes(self.tensors())

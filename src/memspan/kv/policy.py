@@ -18,11 +18,16 @@ class Policy:
 
     card: what it is and where it comes from
     figures: names of what is kept with each row, float32 (besides those that `needs` brings)
+    fills: whether it keeps as many rows as the budget allows; else it may keep fewer
+    piecewise: whether a prompt read in chunks leaves the rows that it leaves when read at once, where the budget is in
+        tokens
     """
 
     __slots__ = ()
     card: ClassVar[Card]
     figures: ClassVar[tuple[str, ...]] = ()
+    fills: ClassVar[bool] = True
+    piecewise: ClassVar[bool] = False
 
     @property
     def needs(self) -> Needs:

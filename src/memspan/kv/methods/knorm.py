@@ -19,6 +19,7 @@ from memspan.kv.signals import View
 class Knorm(Policy):
     """Rows by minus the norm of their key."""
 
+    piecewise: ClassVar[bool] = True
     card: ClassVar[Card] = Card(
         title="keys of smallest norm",
         source="arXiv:2406.11430",

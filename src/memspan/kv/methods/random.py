@@ -22,6 +22,7 @@ class Random(Policy):
     """
 
     seed: int = 0
+    piecewise: ClassVar[bool] = True
     card: ClassVar[Card] = Card(title="rows by lot", source="", year=2026, needs="torch")
 
     def score(self, view: View) -> Tensor:

@@ -22,6 +22,7 @@ class Streaming(Policy):
     """
 
     sinks: int = 4
+    piecewise: ClassVar[bool] = True
     card: ClassVar[Card] = Card(
         title="first and newest tokens",
         source="arXiv:2309.17453",
