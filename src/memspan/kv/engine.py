@@ -234,10 +234,10 @@ class Engine:
         self._keep(layer, (keys, values, view.positions), kept, dict(view.figures))
 
     def _scores(self, view: View) -> Tensor:
-        """The policy's, but +inf where a row has to stay and -inf where none is."""
+        """The policy's, but +inf where a row has to stay, which no policy's own wish outbids, and -inf where none is."""
         newest = (view.seen - self.plan.recent)[:, None, None]
         protected = view.present & ((view.positions < self.plan.sinks) | (view.positions >= newest))
-        scores = self.plan.policy.score(view).float()
+        scores = self.plan.policy.score(view).float().clamp(max=torch.finfo(torch.float32).max)
         return scores.masked_fill(protected, torch.inf).masked_fill(~view.present, -torch.inf)
 
     def _weigh(self, number: int, scaling: float) -> bool:
@@ -326,7 +326,7 @@ class Engine:
             places = torch.cat((before[1], places), dim=1)
         if wanted != ALL:
             queries, places = queries[:, :, -wanted:], places[:, -wanted:]
-        self._queries[number] = (queries.clone() if wanted != ALL else queries, places)
+        self._queries[number] = (queries.clone(), places.clone()) if wanted != ALL else (queries, places)
 
     # -- pages that are looked up
 
@@ -366,7 +366,7 @@ class Engine:
     def tensors(self) -> list[Tensor]:
         """All that is held, the newest queries included."""
         held = [tensor for layer in self.layers for tensor in layer.tensors()]
-        held += [rows for rows, _ in self._queries.values()]
+        held += [part for kept in self._queries.values() for part in kept] + list(self._weights.values())
         return held + (self._lookups.tensors() if self._lookups else [])
 
     def nbytes(self) -> int:

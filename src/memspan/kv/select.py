@@ -20,13 +20,15 @@ def best(scores: Tensor, room: Tensor) -> Tensor:
 def best_over_heads(scores: Tensor, room: Tensor, floor: Tensor) -> Tensor:
     """The best `floor` rows of each head, then the best of all heads' rows together, so that the sum is exact.
 
+    Where scores tie, the newer row stays, whatever its head.
+
     room: rows to keep in all, (batch,);  floor: rows each head keeps in any case, (batch,)
     """
     batch, heads, time = scores.shape
     safe = best(scores, floor[:, None].expand(batch, heads))
     raised = torch.where(safe, torch.inf, scores)
-    flat = best(raised.reshape(batch, 1, heads * time), room[:, None])
-    return flat.view(batch, heads, time) & (scores > -torch.inf)
+    flat = best(raised.transpose(1, 2).reshape(batch, 1, time * heads), room[:, None])
+    return flat.view(batch, time, heads).transpose(1, 2) & (scores > -torch.inf)
 
 
 def best_chunks(scores: Tensor, room: Tensor, chunk: int, *, whole: bool = True) -> Tensor:

@@ -8,6 +8,7 @@ Ours differs: sums of the query heads of a kv head are added up, as rows are kep
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from memspan.core.card import Card
@@ -56,7 +57,8 @@ class H2O(Policy):
         """The newest share, then the heaviest."""
         newest = (room.float() * self.newest).long().clamp(min=1)
         own = view.present & (view.positions >= (view.seen - newest)[:, None, None])
-        return best(scores.masked_fill(own, float("inf")), room[:, None])
+        first = scores.clamp(min=torch.finfo(torch.float32).max)
+        return best(torch.where(own, first, scores), room[:, None])
 
 
 METHOD = H2O

@@ -209,6 +209,8 @@ class Layer:
         held = [tensor for segment in self.segments for tensor in segment.tensors()]
         if self.tail is not None:
             held += [self.tail.keys, self.tail.values, self.tail.positions]
+        if self.seen is not None:
+            held.append(self.seen)
         return [*held, *self.figures.values()]
 
     def nbytes(self) -> int:
