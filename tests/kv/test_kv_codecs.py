@@ -176,7 +176,7 @@ def test_a_page_is_coded_alike_alone_and_among_others(name, shape, dtype, seed, 
         assert torch.equal(back, getattr(codec, f"decode_{side}")({k: p[some] for k, p in parts.items()}, dtype))
 
 
-BITS = {"raw": (32, 32), "int8": (10, 8.5), "int4": (6, 4.5), "int2": (4, 2.5), "channels": (32 * 38 / 64 + 0.5, 32)}
+BITS = {"raw": (32, 32), "int8": (10, 8.5), "int4": (6, 4.5), "int2": (4, 2.5), "channels": (32 * 39 / 64 + 0.5, 32)}
 NUQ_BITS = 16 * 16 / 1024 + 10 * (32 + 16) / 1024  # levels, and 10 outliers with their places
 BITS["nuq"] = (6 + NUQ_BITS, 4.5 + NUQ_BITS)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from memspan.core.budget import Budget
-from memspan.core.errors import MissingExtra
+from memspan.core.errors import MissingExtra, UsageError
 from memspan.core.registry import load
 from memspan.kv.budget import Room
 from memspan.kv.engine import Plan, Shape
@@ -47,6 +47,8 @@ def compress(
         raise MissingExtra("kv", "memspan.kv") from error
     shape = hf.shape_of(model)
     policy: Policy = KeepAll() if method is None else load("kv", method)() if isinstance(method, str) else method
+    if codec is not None and policy.codec is not None:
+        raise UsageError(f"{type(policy).__name__} has pages of its own; call it without codec={codec!r}")
     form = codec or policy.codec or "raw"
     chosen: Codec = load("codec", form)() if isinstance(form, str) else form
     weights = next(model.parameters())
@@ -60,7 +62,7 @@ def compress(
     sealing = form != "raw"
     plan = Plan(
         policy=policy, room=room, shape=shape, codec=chosen, sealing=sealing, slots=slots, sinks=sinks, recent=recent,
-        residual=slots * 2 if sealing else 0,
+        residual=policy.residual if sealing else 0,
     )  # fmt: skip
     with hf.attached(model, plan) as cache:
         yield cache

@@ -80,7 +80,9 @@ class Engine:
         self.plan = plan
         policy = plan.policy
         self._sealing = plan.sealing
-        self.layers = [Layer(plan.slots, plan.codec, self._sealing) for _ in range(plan.shape.layers)]
+        self.layers = [
+            Layer(plan.slots, plan.codec, self._sealing, plan.residual, policy.seal) for _ in range(plan.shape.layers)
+        ]
         self._lookups = Lookups(policy, self.layers, plan.sinks, plan.recent) if isinstance(policy, Lookup) else None
         self._queries: dict[int, tuple[Tensor, Tensor]] = {}
         self._weights: dict[int, Tensor] = {}
@@ -155,6 +157,8 @@ class Engine:
             return
         assert layer.seen is not None
         began = perf_counter()
+        if self._sealing and not layer.notes and layer.ripe:
+            layer.notes = dict(policy.note(self.view(number, scaling)))
         prompt = incoming.places.shape[1] > 1
         if prompt and self._weigh(number, scaling):
             self._cascade(number)
@@ -165,7 +169,7 @@ class Engine:
         self.times.score += perf_counter() - began
         if self._sealing:
             began = perf_counter()
-            layer.seal(self.plan.residual)
+            layer.seal()
             self.times.move += perf_counter() - began
 
     def _over(self, layer: Layer, rooms: list[int], slack: int) -> bool:

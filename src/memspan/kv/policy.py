@@ -9,6 +9,7 @@ from torch import Tensor
 from memspan.core.card import Card
 from memspan.kv.select import best
 from memspan.kv.signals import Needs, View
+from memspan.kv.store.codec import Codec
 
 When = Literal["prompt", "always"]
 
@@ -48,9 +49,25 @@ class Policy:
         return 16
 
     @property
-    def codec(self) -> str | None:
+    def codec(self) -> str | Codec | None:
         """The form of pages that belongs to the method; None leaves the choice to the caller."""
         return None
+
+    @property
+    def residual(self) -> int:
+        """How many of the newest rows stay out of such pages [tokens]."""
+        return 32
+
+    def note(self, view: View) -> Mapping[str, Tensor]:
+        """What is noted once of each head, before its first rows go into pages: by name, (batch, kv_heads, ...)."""
+        return {}
+
+    def seal(self, keys: Tensor, values: Tensor, notes: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Keys and values as they go into pages, same shape; rows that were there may come again.
+
+        keys, values: (batch, kv_heads, time, dim);  notes: what note() gave
+        """
+        return keys, values
 
     def least(self, room: int) -> int:
         """How many rows a head needs at least for this method to work [tokens]."""

@@ -2,8 +2,8 @@
 
 Source: Xu et al. 2024, "ThinK: Thinner Key Cache by Query-Driven Pruning", arXiv:2407.21018: a channel weighs the mean
 square of the last queries in it times the mean square of the keys; 40 % of the channels go, values stay whole.
-Ours differs: the choice is made page by page, and a codec sees no queries. Whoever has them passes `scores`; without
-them a channel weighs the mean square of the page's own keys.
+Ours differs: the choice is made page by page, and a codec sees no queries. Whoever has them passes `scores`, or sets
+the channels that go to zero, as the method "think" does; else a channel weighs the mean square of the page's own keys.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,8 @@ from memspan.kv.store.codec import Parts
 class Channels:
     """The `keep` channels of a page's keys that weigh most, exactly; values whole.
 
-    keep: channels kept [channels], >= 1; all where a row has no more; None: 60 % of them, as in the paper
+    keep: channels kept [channels], >= 1; all where a row has no more; None: all but the share
+    share: of the channels that go, rounded down to whole ones [0..1). The paper drops 0.4.
 
     >>> import torch
     >>> rows = torch.tensor([[[3.0, 0.5, -4.0, 1.0]]])
@@ -32,6 +33,7 @@ class Channels:
     """
 
     keep: int | None = None
+    share: float = 0.4
 
     card: ClassVar[Card] = Card(
         title="keys with only the channels that weigh most",
@@ -77,7 +79,7 @@ class Channels:
 
     def _kept(self, dim: int) -> int:
         if self.keep is None:
-            return max(1, round(dim * 0.6))
+            return max(1, dim - int(dim * self.share))
         if self.keep < 1:
             raise UsageError(f"keep is {self.keep}; keep at least one channel")
         return self.keep

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -51,18 +51,27 @@ class Tail:
         return self.keys[:, :, : self.count], self.values[:, :, : self.count], self.positions[:, :, : self.count]
 
 
+Thinned = Callable[[Tensor, Tensor, Mapping[str, Tensor]], tuple[Tensor, Tensor]]
+"""Keys and values as they go into pages, from how they came and what was noted of their heads."""
+
+
 @dataclass(slots=True)
 class Layer:
     """The rows of one layer for a batch of sequences.
 
     slots: rows a page;  codec: how rows lie in pages
-    sealing: whether all rows go to pages; else only those that need it, as heads of different length do
+    sealing: whether all rows but the newest go to pages; else only those that need it, as heads of different length do
+    residual: newest rows that stay out of pages where all others go there [tokens];  thinned: what pages hold of rows
+    notes: what was noted of each head, by name, (batch, kv_heads, ...)
     seen: tokens of each sequence so far, (batch,);  figures: by name, (batch, kv_heads, columns) float32
     """
 
     slots: int
     codec: Codec
     sealing: bool = False
+    residual: int = 0
+    thinned: Thinned | None = None
+    notes: dict[str, Tensor] = field(default_factory=dict)
     segments: list[Segment] = field(default_factory=list)
     tail: Tail | None = None
     seen: Tensor | None = None
@@ -129,19 +138,50 @@ class Layer:
         if not width or (even and not self.sealing):
             self._begin_tail(keys, values, positions)
             return
-        self.segments = [Segment.of(self.codec, self.slots, keys, values, positions)]
-        pad = self.columns - width
-        self.figures = {name: torch.nn.functional.pad(rows, (0, pad)) for name, rows in self.figures.items()}
-
-    def seal(self, keep: int) -> None:
-        """All but the newest `keep` columns of the tail go into pages of the codec; whole pages only."""
-        if self.tail is None:
+        if even:
+            self._begin_tail(keys, values, positions)
+            self.seal()
             return
-        count = (self.tail.count - keep) // self.slots * self.slots
-        if count <= 0:
+        old, newest = self._parted(lengths, width)
+        if bool(old.any()):
+            self.segments = [self._paged(keys, values, positions.masked_fill(~old, -1))]
+        pad = self.columns - width
+        figures = {name: torch.nn.functional.pad(rows, (0, pad)) for name, rows in self.figures.items()}
+        if self.sealing and self.residual:
+            there = newest >= 0
+            index = newest.clamp(min=0)
+            wide = index[..., None]
+            tail = [part.gather(2, wide.expand(-1, -1, -1, part.shape[-1])) for part in (keys, values)]
+            self._begin_tail(tail[0], tail[1], positions.gather(2, index).masked_fill(~there, -1))
+            figures = {name: torch.cat((rows, rows.gather(2, index)), dim=-1) for name, rows in figures.items()}
+        self.figures = figures
+
+    def _parted(self, lengths: Tensor, width: int) -> tuple[Tensor, Tensor]:
+        """Which columns go into pages, (batch, kv_heads, width), and those that stay out, -1 where a head has fewer."""
+        residual = self.residual if self.sealing else 0
+        columns = torch.arange(width, device=lengths.device)
+        old = columns < (lengths - residual)[..., None]
+        return old, (lengths - residual)[..., None] + torch.arange(residual, device=lengths.device)
+
+    def _paged(self, keys: Tensor, values: Tensor, positions: Tensor) -> Segment:
+        if self.thinned is not None:
+            keys, values = self.thinned(keys, values, self.notes)
+        return Segment.of(self.codec, self.slots, keys, values, positions)
+
+    @property
+    def ripe(self) -> int:
+        """Columns of the tail that can go into pages: those before the newest, as many as fill pages."""
+        if self.tail is None:
+            return 0
+        return max(0, (self.tail.count - self.residual) // self.slots * self.slots)
+
+    def seal(self) -> None:
+        """All but the newest columns of the tail go into pages of the codec; whole pages only."""
+        count = self.ripe
+        if not count or self.tail is None:
             return
         keys, values, positions = self.tail.parts()
-        sealed = Segment.of(self.codec, self.slots, keys[:, :, :count], values[:, :, :count], positions[:, :, :count])
+        sealed = self._paged(keys[:, :, :count], values[:, :, :count], positions[:, :, :count])
         if self.segments:
             self.segments[-1] = self.segments[-1].joined(sealed)
         else:
@@ -191,7 +231,9 @@ class Layer:
         tail = self.tail
         if tail is not None:
             tail = replace(tail, keys=tail.keys.clone(), values=tail.values.clone(), positions=tail.positions.clone())
-        return replace(self, segments=list(self.segments), tail=tail, figures=dict(self.figures))
+        return replace(
+            self, segments=list(self.segments), tail=tail, figures=dict(self.figures), notes=dict(self.notes)
+        )
 
     def choose(self, sequences: Tensor) -> None:
         """Go on with these of the sequences, some perhaps several times, (new batch,)."""
@@ -202,6 +244,7 @@ class Layer:
                 tail, keys=tail.keys[sequences], values=tail.values[sequences], positions=tail.positions[sequences]
             )
         self.figures = {name: rows[sequences] for name, rows in self.figures.items()}
+        self.notes = {name: rows[sequences] for name, rows in self.notes.items()}
         self.seen = None if self.seen is None else self.seen[sequences]
 
     def tensors(self) -> list[Tensor]:
@@ -211,7 +254,7 @@ class Layer:
             held += [self.tail.keys, self.tail.values, self.tail.positions]
         if self.seen is not None:
             held.append(self.seen)
-        return [*held, *self.figures.values()]
+        return [*held, *self.figures.values(), *self.notes.values()]
 
     def nbytes(self) -> int:
         """Bytes of all that it holds."""

@@ -167,10 +167,11 @@ def _repeated_end(rows: Tensor, count: int) -> Tensor:
 
 
 def _filled(rows: Tensor, positions: Tensor) -> Tensor:
-    """Absent slots repeat the page's last row. rows: (pages, slots, dim)"""
+    """Absent slots repeat the row before them, those before the first row that one. rows: (pages, slots, dim)"""
     here = positions >= 0
     if bool(here.all()):
         return rows
-    last = here.sum(-1, keepdim=True).clamp(min=1) - 1
-    index = torch.minimum(torch.arange(rows.shape[1], device=rows.device).expand(len(rows), -1), last)
+    slots = torch.arange(rows.shape[1], device=rows.device)
+    before = torch.where(here, slots, -1).cummax(dim=-1).values
+    index = torch.where(before < 0, here.to(torch.int8).argmax(dim=-1, keepdim=True), before)
     return rows.gather(1, index[..., None].expand(-1, -1, rows.shape[-1]))
