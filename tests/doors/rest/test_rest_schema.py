@@ -77,11 +77,15 @@ def tried(case):
     if "Idempotency-Key" in (case.headers or {}):
         case.headers["Idempotency-Key"] = uuid.uuid4().hex  # the same name again for another body is a 422 of its own
     case.headers = {name: value for name, value in (case.headers or {}).items() if name.lower() != "if-match"}
-    if since_and_until := [name for name in ("since", "until") if isinstance((case.query or {}).get(name), str)]:
-        case.query |= dict(zip(since_and_until, sorted(case.query[name] for name in since_and_until), strict=True))
+    days = [name for name in ("since", "until") if isinstance((case.query or {}).get(name), str)]
+    if days:  # which comes first is no matter of the schema
+        case.query |= dict(zip(days, sorted(case.query[name] for name in days), strict=True))
     answer = case.call()
     if answer.status_code == 501:  # quality="high" where MiniLM is not installed or not built
         assert answer.json()["type"] in ("urn:memspan:MissingExtra", "urn:memspan:MissingModel")
+        return
+    if answer.status_code == 413:  # a text made longer than the schema lets it be may pass the limit of a body, too
+        assert len(answer.request.body or b"") > 16_000_000
         return
     checks = [*ALWAYS, negative_data_rejection]
     if case.operation.path not in BY_RULES:
