@@ -12,14 +12,14 @@ from pathlib import Path
 PACKAGES = ("numpy", "apsw", "simsimd", "onnxruntime")
 
 
-def head(schema: str, command: Sequence[str]) -> dict[str, object]:
-    """The first fields of a result."""
+def head(schema: str, command: Sequence[str], also: Sequence[str] = ()) -> dict[str, object]:
+    """The first fields of a result. also: packages whose versions matter too"""
     return {
         "schema": schema,
         "command": shlex.join(command),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
-        "versions": versions(),
+        "versions": versions(also),
     }
 
 
@@ -60,10 +60,10 @@ def peak_rss() -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
 
 
-def versions() -> dict[str, str | None]:
-    """Python, memspan, and what it stands on; None where not installed."""
+def versions(also: Sequence[str] = ()) -> dict[str, str | None]:
+    """Python, memspan, what it stands on, and packages named; None where not installed."""
     found: dict[str, str | None] = {"python": sys.version.split()[0], "memspan": _version("memspan")}
-    return found | {name: _version(name) for name in PACKAGES}
+    return found | {name: _version(name) for name in (*PACKAGES, *also)}
 
 
 def _version(name: str) -> str | None:

@@ -29,7 +29,7 @@ Point = tuple[float, Result]  # x, and {mean, low, high}
 
 _MARKS = {"circle": "o", "square": "s", "triangle": "^", "diamond": "D", "cross": "x", "plus": "+", "down": "v"}
 _VERDICTS = {BETTER: ("green", ">"), SAME: ("ash", "o"), WORSE: ("vermilion", "<"), UNTESTABLE: ("mist", "x")}
-_STYLE: Any = {  # Any: matplotlib lists every key
+STYLE: Any = {  # Any: matplotlib lists every key
     "text.parse_math": False,  # a name may hold a dollar sign
     "svg.fonttype": "none",
     "svg.hashsalt": "memspan",
@@ -71,8 +71,8 @@ def write(result: Result, folder: Path | str) -> list[Path]:
         raise MissingExtra("bench", "drawing plots") from None
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with matplotlib.rc_context(_STYLE):
-        return [path for name, figure in _figures(result) for path in _saved(figure, folder / name)]
+    with matplotlib.rc_context(STYLE):
+        return [path for name, figure in _figures(result) for path in saved(figure, folder / name)]
 
 
 def _figures(result: Result) -> Iterator[tuple[str, Figure]]:
@@ -84,7 +84,8 @@ def _figures(result: Result) -> Iterator[tuple[str, Figure]]:
         yield f"compared-{re.sub('[^A-Za-z0-9-]+', '_', ours)}", _forest(result, ours)
 
 
-def _saved(figure: Figure, stem: Path) -> list[Path]:
+def saved(figure: Figure, stem: Path) -> list[Path]:
+    """The figure as PNG and SVG, the same bytes for the same figure. stem: path without an ending"""
     # no date in the files: the same result gives the same pictures
     paths = [stem.with_name(f"{stem.name}.{ending}") for ending in ("png", "svg")]
     for path, metadata in zip(paths, ({"Software": None}, {"Date": None}), strict=True):

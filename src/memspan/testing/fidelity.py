@@ -63,7 +63,6 @@ class Fidelity:
     agreement: float
 
 
-@torch.no_grad()
 def kl_and_agreement(model: Model, ids: Tensor, new_cache: Callable[[], Cache], prefix: int = PREFIX) -> Fidelity:
     """What compressing the first tokens does to what the model says at all places after them.
 
@@ -73,15 +72,37 @@ def kl_and_agreement(model: Model, ids: Tensor, new_cache: Callable[[], Cache], 
     prefix: tokens of the first call; the rest is read in a second one
     Raises UsageError where nothing is left after the prefix.
     """
-    if not 0 < prefix < ids.shape[1]:
-        raise UsageError(f"prefix of {prefix} in {ids.shape[1]} tokens: something must come before and after")
-    full = model(ids, use_cache=False).logits[:, prefix:].log_softmax(-1)
+    kl, agreement = divergences(model, ids, new_cache, prefix)
+    # a sum of rounded terms may end just below the zero it stands for
+    return Fidelity(max(0.0, kl.mean().item()), agreement.mean().item())
+
+
+@torch.no_grad()
+def divergences(
+    model: Model, ids: Tensor, new_cache: Callable[[], Cache], prefix: int = PREFIX, *, full: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """The same of each sequence: KL and agreement, (batch,) each.
+
+    full: what `without_cache` gave for these ids, where it is asked for often
+    """
+    full = without_cache(model, ids, prefix) if full is None else full
     cache = new_cache()
     model(ids[:, :prefix], past_key_values=cache, use_cache=True)
     seen = model(ids[:, prefix:], past_key_values=cache, use_cache=True).logits.log_softmax(-1)
-    kl = (full.exp() * (full - seen)).sum(-1).mean().item()
-    # a sum of rounded terms may end just below the zero it stands for
-    return Fidelity(max(0.0, kl), (full.argmax(-1) == seen.argmax(-1)).float().mean().item())
+    same = full.argmax(-1) == seen.argmax(-1)
+    return (full.exp() * (full - seen)).sum(-1).mean(-1), same.float().mean(-1)
+
+
+@torch.no_grad()
+def without_cache(model: Model, ids: Tensor, prefix: int = PREFIX) -> Tensor:
+    """Log-probabilities at all places after the prefix, (batch, time - prefix, vocabulary).
+
+    Raises UsageError where nothing is left after the prefix.
+    """
+    if not 0 < prefix < ids.shape[1]:
+        raise UsageError(f"prefix of {prefix} in {ids.shape[1]} tokens: something must come before and after")
+    logits: Tensor = model(ids, use_cache=False).logits
+    return logits[:, prefix:].log_softmax(-1)
 
 
 def trained_text(folder: Path, seed: int = 0, steps: int = 300, progress: Progress | None = None) -> TextModel:

@@ -13,6 +13,7 @@ import click
 
 from memspan.doors.cli._show import Bar
 from memspan.doors.cli.bench_doors import doors
+from memspan.doors.cli.bench_kv import kv
 from memspan.doors.cli.bench_mine import mine
 
 _OUT = click.Path(dir_okay=False, path_type=Path)
@@ -48,6 +49,7 @@ def bench() -> None:
 
 bench.add_command(mine)
 bench.add_command(doors)
+bench.add_command(kv)
 
 
 @bench.command()
