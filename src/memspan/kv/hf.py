@@ -22,7 +22,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, Cache
 
 from memspan.core.errors import UsageError
 from memspan.kv.engine import Engine, Incoming, Plan, Shape
-from memspan.kv.signals import Rotary
+from memspan.kv.signals import Rotary, View
 from memspan.kv.store.pages import unique_bytes
 
 Model = Any  # transformers' models are not typed
@@ -57,7 +57,7 @@ def shape_of(model: Model) -> Shape:
             f"transformers {transformers.__version__} is not supported, 5.2 to 5.23 are; "
             'install one: pip install "transformers>=5.2,<5.24"'
         )
-    config, inner, name = model.config.get_text_config(), _decoder(model), type(model).__name__
+    config, inner, name = model.config.get_text_config(), decoder_of(model), type(model).__name__
     _refuse_other_attention(name, config)
     rotary = getattr(inner, "rotary_emb", None)
     if rotary is None or not hasattr(rotary, "inv_freq"):
@@ -139,11 +139,15 @@ class KVCache(Cache):
         """Rows each head holds, a tensor (batch, kv_heads) a layer."""
         return list(self.engine.lengths())
 
+    def view(self, layer: int) -> View:
+        """A layer's rows as a policy sees them."""
+        return self.engine.view(layer, self._scaling)
+
     def fork(self) -> KVCache:
         """The same cache, to go on from by itself; sealed pages are shared."""
         self._check()
         other = KVCache(self.engine.fork(), self._owner)
-        other._read, other._last = self._read, self._last
+        other._read, other._last, other._scaling = self._read, self._last, self._scaling
         return other
 
     def at(self, engine: Engine, read: int) -> KVCache:
@@ -371,10 +375,9 @@ class _Attached:
             raise UsageError(
                 "a `with kv.compress(model, ...)` is open on this model already; fork() its cache for a second one"
             )
-        inner = _decoder(model)
+        inner = decoder_of(model)
         self._names = list(inspect.signature(inner.forward).parameters)
-        AttentionInterface.register(ATTENTION, _attention)
-        AttentionMaskInterface.register(ATTENTION, _no_mask)
+        offer(ATTENTION, _attention)
         model.set_attn_implementation(ATTENTION)
         if model.config._attn_implementation != ATTENTION:
             raise UsageError(f"{type(model).__name__} does not call its attention {THROUGH}")
@@ -432,12 +435,21 @@ def attached(model: Model, plan: Plan) -> Iterator[KVCache]:
         owner.close()
 
 
-def _decoder(model: Model) -> Model:
+def decoder_of(model: Model) -> Model:
+    """The part without the head."""
     return model.get_decoder() if hasattr(model, "get_decoder") else model.model
 
 
-def _no_mask(*_: Any, **__: Any) -> None:
-    return None
+def offer(name: str, attention: Any) -> None:
+    """Lets models attend by a function that masks by itself, under that name. attention: as transformers calls it"""
+    AttentionInterface.register(name, attention)
+    AttentionMaskInterface.register(name, lambda *_, **__: None)
+
+
+def withdraw(name: str) -> None:
+    """Forgets a function that was offered."""
+    for table in (AttentionInterface, AttentionMaskInterface):
+        table._global_mapping.pop(name)
 
 
 class _OneWay(torch.autograd.Function):
