@@ -48,6 +48,35 @@ def best_chunks(scores: Tensor, room: Tensor, chunk: int, *, whole: bool = True)
     return best(each.masked_fill(~present, -torch.inf), room)
 
 
+def best_runs(scores: Tensor, runs: Tensor, room: Tensor) -> Tensor:
+    """The best runs of rows, whole ones, as many as fit beside what has to stay; the same for all heads.
+
+    A run is worth the mean of its rows' scores over all heads, without those that have to stay. Where not even one
+    fits and nothing has to stay, the best one is cut.
+
+    scores: (batch, kv_heads, time), +inf where a row has to stay, -inf where none is
+    runs: the number of each row's run, of the same shape, >= 0 where a row is;  room: rows a head, (batch,)
+
+    >>> scores = torch.tensor([[[5.0, 1.0, 2.0, 2.0, 3.0, 2.0, 9.0]]])
+    >>> best_runs(scores, torch.arange(7)[None, None] // 2, torch.tensor([4])).tolist()
+    [[[True, True, False, False, False, False, True]]]
+    """
+    batch, heads, _ = scores.shape
+    free = scores.isfinite()
+    forced = (scores == torch.inf).sum((1, 2))
+    flat = runs.clamp(min=0).flatten(1)
+    blank = scores.new_zeros((batch, int(runs.max()) + 1))
+    sizes = blank.scatter_add(1, flat, free.flatten(1).to(scores.dtype))
+    totals = blank.scatter_add(1, flat, scores.masked_fill(~free, 0.0).flatten(1))
+    ranks = _ranks(torch.where(sizes > 0, totals / sizes.clamp(min=1), -torch.inf)[:, None])[:, 0]
+    taken = sizes.gather(1, ranks.argsort(dim=1)).cumsum(1).gather(1, ranks)
+    fits = taken <= (room * heads - forced)[:, None]
+    fits |= (ranks == 0) & (forced == 0)[:, None]
+    chosen = free & fits.gather(1, flat).view_as(free)
+    worth = -ranks.to(scores.dtype).gather(1, flat).view_as(scores)
+    return best(torch.where(chosen, worth, torch.where(free, -torch.inf, scores)), room[:, None])
+
+
 def _ranks(scores: Tensor) -> Tensor:
     """0 for the best row of a head, 1 for the next; of equal ones the newer is better."""
     order = scores.flip(-1).argsort(dim=-1, descending=True, stable=True)
