@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import floor
+from math import floor, inf
 
 from memspan.core.budget import Budget
 from memspan.core.errors import UsageError
+
+LIGHTEST = 1e-18
+"""A weight below this part of the heaviest counts as none."""
 
 
 def allocate(total: int, weights: Sequence[float], *, caps: Sequence[int], floors: Sequence[int]) -> list[int]:
@@ -15,7 +18,8 @@ def allocate(total: int, weights: Sequence[float], *, caps: Sequence[int], floor
     evenly.
 
     total: to share out [tokens];  weights: >= 0;  caps, floors: [tokens], floors[i] <= caps[i]
-    Raises UsageError where the floors alone need more than `total`, or a floor lies above its cap.
+    Raises UsageError where the floors alone need more than `total`, a floor lies above its cap, or a weight is
+    negative, infinite or no number.
 
     >>> allocate(10, [3, 1, 1], caps=[4, 9, 9], floors=[1, 1, 1])
     [4, 3, 3]
@@ -24,9 +28,12 @@ def allocate(total: int, weights: Sequence[float], *, caps: Sequence[int], floor
         raise UsageError("a floor lies above its cap: more rows are to be kept than there are")
     if sum(floors) > total:
         raise UsageError(f"a budget of {total} rows, but {sum(floors)} have to stay; raise the budget or lower floors")
+    if not all(0 <= weight < inf for weight in weights):
+        raise UsageError(f"weights {list(weights)!r}: each is a number from 0 on")
     total = min(total, sum(caps))
-    heavy = [max(0.0, float(weight)) for weight in weights]
-    wanted = _levelled(total, heavy, caps, floors)
+    heaviest = max(weights, default=0.0) or 1.0
+    parts = [part if (part := weight / heaviest) > LIGHTEST else 0.0 for weight in weights]
+    wanted = _levelled(total, parts, caps, floors)
     shares = [min(cap, max(low, floor(want))) for want, low, cap in zip(wanted, floors, caps, strict=True)]
     return _settled(total, shares, wanted, caps, floors)
 
@@ -37,10 +44,9 @@ def _levelled(total: int, weights: Sequence[float], caps: Sequence[int], floors:
     def at(level: float) -> list[float]:
         return [min(cap, max(low, level * w)) for w, low, cap in zip(weights, floors, caps, strict=True)]
 
-    heaviest = max(weights, default=0.0)
-    if not heaviest:
-        weights, heaviest = [1.0] * len(weights), 1.0
-    lightest = min(weight for weight in weights if weight > 0)
+    if not any(weights):
+        weights = [1.0] * len(weights)
+    lightest = min((weight for weight in weights if weight > 0), default=1.0)
     low, high = 0.0, max(caps, default=0) / lightest + 1.0
     if sum(at(high)) < total:
         rest = [cap if weight > 0 else 0 for weight, cap in zip(weights, caps, strict=True)]

@@ -115,7 +115,7 @@ class Layer:
 
     def append(self, keys: Tensor, values: Tensor, positions: Tensor, figures: Mapping[str, Tensor]) -> None:
         """New rows of all heads. positions: (batch, time), -1 where a sequence has no token;  figures: of the rows"""
-        time, holes = keys.shape[2], bool((positions < 0).any()) if positions.shape[1] > 1 else False
+        time, holes = keys.shape[2], bool((positions < 0).any())
         where = positions[:, None].expand(-1, keys.shape[1], -1).to(torch.int32)
         if self.tail is None and time > 1:
             self.tail = Tail(keys.contiguous(), values.contiguous(), where.contiguous(), time, holes)

@@ -34,11 +34,20 @@ class Pages:
 
     def fetch(self, which: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Keys and values of some pages, or of all, (pages, slots, dim) each."""
-        keys, values = self.keys, self.values
-        if which is not None:
-            keys = {name: part[which] for name, part in keys.items()}
-            values = {name: part[which] for name, part in values.items()}
-        return self.codec.decode_keys(keys, self.dtype), self.codec.decode_values(values, self.dtype)
+        some = self if which is None else self.taken(which)
+        return self.codec.decode_keys(some.keys, self.dtype), self.codec.decode_values(some.values, self.dtype)
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(next(iter(self.keys.values())))
+
+    def taken(self, which: Tensor) -> "Pages":
+        """These pages only."""
+        return replace(
+            self,
+            keys={name: part[which] for name, part in self.keys.items()},
+            values={name: part[which] for name, part in self.values.items()},
+        )
 
     def joined(self, other: "Pages", order: Tensor) -> "Pages":
         """Pages of both, of one codec, in an order of their numbers; the other's count on from these."""
@@ -84,9 +93,9 @@ class Segment:
 
     @classmethod
     def of(cls, codec: Codec, slots: int, keys: Tensor, values: Tensor, positions: Tensor) -> "Segment":
-        """Rows in as few pages as hold them. keys, values: (batch, kv_heads, time, dim);  positions: -1 for none
+        """Rows in pages, but for pages without a row.
 
-        Present rows come first in each head.
+        keys, values: (batch, kv_heads, time, dim);  positions: (batch, kv_heads, time), -1 where no row is
         """
         batch, heads, time, _ = keys.shape
         pad = -time % slots
@@ -137,15 +146,19 @@ class Segment:
         return (~there).to(torch.int8).argsort(dim=-1, stable=True)[..., :most]
 
     def chosen(self, sequences: Tensor) -> "Segment":
-        """The segment of other sequences, made of these: pages are shared."""
+        """The segment of other sequences, made of these: pages are shared, and left behind once half are unused."""
         if torch.equal(sequences, torch.arange(len(self.table), device=sequences.device)):
             return self
-        return replace(self, table=self.table[sequences], positions=self.positions[sequences], runs=None, compact=False)
+        table, pages = self.table[sequences], self.pages
+        here = table >= 0
+        used, numbers = table[here].unique(return_inverse=True)  # type: ignore[no-untyped-call]
+        if 2 * len(used) <= len(pages):
+            pages, table[here] = pages.taken(used), numbers
+        return replace(self, pages=pages, table=table, positions=self.positions[sequences], runs=None, compact=False)
 
     def joined(self, other: "Segment") -> "Segment":
         """These columns, then the other's, of the same sequences and codec."""
-        count = len(next(iter(self.pages.keys.values())))
-        table = torch.cat((self.table, torch.where(other.table >= 0, other.table + count, -1)), dim=-1)
+        table = torch.cat((self.table, torch.where(other.table >= 0, other.table + len(self.pages), -1)), dim=-1)
         here = table >= 0
         pages = self.pages.joined(other.pages, table[here])
         table[here] = torch.arange(int(here.sum()), device=table.device)
