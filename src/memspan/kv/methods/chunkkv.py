@@ -31,6 +31,7 @@ class ChunkKV(Policy):
     scores: str | Policy = "snapkv"
     chunk: int = 10
     reuse: int = 1
+    fills: ClassVar[bool] = False
     card: ClassVar[Card] = Card(
         title="whole chunks of text",
         source="arXiv:2502.00299",

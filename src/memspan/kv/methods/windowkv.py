@@ -39,6 +39,7 @@ class WindowKV(Policy):
     suffix: int | None = None
     shared: int = 8
     beta: float = 14.0
+    fills: ClassVar[bool] = False
     card: ClassVar[Card] = Card(
         title="whole windows of text, chosen once for a group of layers",
         source="arXiv:2503.17922",
