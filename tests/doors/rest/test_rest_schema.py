@@ -77,7 +77,8 @@ def tried(case):
     if "Idempotency-Key" in (case.headers or {}):
         case.headers["Idempotency-Key"] = uuid.uuid4().hex  # the same name again for another body is a 422 of its own
     case.headers = {name: value for name, value in (case.headers or {}).items() if name.lower() != "if-match"}
-    days = [name for name in ("since", "until") if isinstance((case.query or {}).get(name), str)]
+    case.query = {name: given for name, given in (case.query or {}).items() if given is not None}  # a URL has no null
+    days = [name for name in ("since", "until") if isinstance(case.query.get(name), str)]
     if days:  # which comes first is no matter of the schema
         case.query |= dict(zip(days, sorted(case.query[name] for name in days), strict=True))
     answer = case.call()
