@@ -176,16 +176,20 @@ class Layer:
         return max(0, (self.tail.count - self.residual) // self.slots * self.slots)
 
     def seal(self) -> None:
-        """All but the newest columns of the tail go into pages of the codec; whole pages only."""
+        """All but the newest columns of the tail go into pages of the codec; whole pages only. Mere padding goes."""
         count = self.ripe
         if not count or self.tail is None:
             return
         keys, values, positions = self.tail.parts()
-        sealed = self._paged(keys[:, :, :count], values[:, :, :count], positions[:, :, :count])
-        if self.segments:
-            self.segments[-1] = self.segments[-1].joined(sealed)
+        if bool((positions[:, :, :count] >= 0).any()):
+            sealed = self._paged(keys[:, :, :count], values[:, :, :count], positions[:, :, :count])
+            self.segments[-1:] = [self.segments[-1].joined(sealed)] if self.segments else [sealed]
         else:
-            self.segments.append(sealed)
+            first = self.columns - self.tail.count
+            self.figures = {
+                name: torch.cat((rows[..., :first], rows[..., first + count :]), dim=-1)
+                for name, rows in self.figures.items()
+            }
         self._begin_tail(keys[:, :, count:], values[:, :, count:], positions[:, :, count:])
 
     def keep_newest(self, keys: Tensor, values: Tensor, positions: Tensor, figures: Mapping[str, Tensor]) -> None:
