@@ -87,7 +87,7 @@ class Engine:
         self._queries: dict[int, tuple[Tensor, Tensor]] = {}
         self._weights: dict[int, Tensor] = {}
         self._shared: dict[tuple[int, int, int], dict[int, int]] = {}
-        self._arrived = 0
+        self._arrived = self._turn = 0
         self.times = Times()
         self.peak = 0
 
@@ -103,6 +103,7 @@ class Engine:
         began = perf_counter()
         seen = layer.seen if layer.seen is not None else incoming.places.new_zeros(len(incoming.places))
         self._arrived = incoming.places.shape[1]
+        self._turn += number == 0 and self._arrived > 1
         new = self._view(number, (keys, values), incoming.places, seen, scaling)
         new = replace(new, queries=queries, query_positions=incoming.places, hidden=incoming.hidden.get(number))
         figures = self.plan.policy.observe(new)
@@ -164,7 +165,7 @@ class Engine:
             self._cascade(number)
         elif prompt or policy.when == "always":
             rooms = self._rooms(number, layer.seen)
-            if self._over(layer, rooms, 0 if incoming.first else policy.slack):
+            if policy.eager or self._over(layer, rooms, 0 if incoming.first else policy.slack):
                 self._reduce(number, torch.tensor(rooms, device=layer.seen.device), scaling)
         self.times.score += perf_counter() - began
         if self._sealing:
@@ -306,7 +307,7 @@ class Engine:
         return View(
             layer=number, layers=self.plan.shape.layers, seen=layer.seen, keys=keys, values=values,
             positions=positions, queries=queries, query_positions=places, figures=figures, scaling=scaling,
-            rotary=self.plan.shape.rotary, arrived=self._arrived,
+            rotary=self.plan.shape.rotary, arrived=self._arrived, turn=self._turn,
         )  # fmt: skip
 
     def _view(self, number: int, rows: tuple[Tensor, Tensor], places: Tensor, seen: Tensor, scaling: float) -> View:
@@ -316,7 +317,7 @@ class Engine:
             layer=number, layers=self.plan.shape.layers, seen=seen, keys=keys, values=values,
             positions=places[:, None].expand(-1, keys.shape[1], -1), queries=keys[:, :, :0],
             query_positions=places[:, :0], figures={}, scaling=scaling, rotary=self.plan.shape.rotary,
-            arrived=self._arrived,
+            arrived=self._arrived, turn=self._turn,
         )  # fmt: skip
 
     def _remember(self, number: int, queries: Tensor, places: Tensor) -> None:
@@ -385,7 +386,7 @@ class Engine:
         other._weights = dict(self._weights)
         if self._lookups is not None:
             other._lookups = self._lookups.fork(other.layers)
-        other.peak = self.peak
+        other.peak, other._turn = self.peak, self._turn
         return other
 
     def choose(self, sequences: Tensor) -> None:

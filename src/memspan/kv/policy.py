@@ -20,6 +20,7 @@ class Policy:
     card: what it is and where it comes from
     figures: names of what is kept with each row, float32 (besides those that `needs` brings)
     fills: whether it keeps as many rows as the budget allows; else it may keep fewer
+    eager: whether rows go as it judges them even where the budget has room
     piecewise: whether a prompt read in chunks leaves the rows that it leaves when read at once, where the budget is in
         tokens
     """
@@ -28,6 +29,7 @@ class Policy:
     card: ClassVar[Card]
     figures: ClassVar[tuple[str, ...]] = ()
     fills: ClassVar[bool] = True
+    eager: ClassVar[bool] = False
     piecewise: ClassVar[bool] = False
 
     @property

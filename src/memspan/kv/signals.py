@@ -73,6 +73,7 @@ class View:
         were asked for
     query_positions: (batch, window), -1 before a sequence begins
     arrived: tokens that came with this forward pass, padding included
+    turn: forward passes of several tokens so far, this one included
     figures: by name, each (batch, kv_heads, time) float32
     hidden: the layer's input for the rows, (batch, time, width); only in `Policy.observe`
     log_probs: of the tokens, (batch, time); only in `Policy.observe`
@@ -90,6 +91,7 @@ class View:
     scaling: float
     rotary: Rotary
     arrived: int = 0
+    turn: int = 0
     hidden: Tensor | None = None
     log_probs: Tensor | None = None
 
