@@ -12,6 +12,7 @@ from transformers import DynamicCache  # noqa: E402
 
 from memspan import Budget, kv  # noqa: E402
 from memspan.core.errors import UsageError  # noqa: E402
+from memspan.kv.asked import Asked  # noqa: E402
 from memspan.kv.policy import Lookup  # noqa: E402
 from memspan.kv.signals import Needs, View  # noqa: E402
 from memspan.testing.kv_tasks import VOCABULARY  # noqa: E402
@@ -48,7 +49,7 @@ class ByMean(Lookup):
     def ahead(self) -> bool:
         return self.later
 
-    def arrange(self, leaving: View) -> torch.Tensor | None:
+    def arrange(self, leaving: View, slots: int) -> torch.Tensor | None:
         return leaving.positions.argsort(dim=-1, descending=True) if self.turned else None
 
     def summarise(
@@ -56,11 +57,8 @@ class ByMean(Lookup):
     ) -> dict[str, torch.Tensor]:
         return {"key": keys.mean(1), "value": values.mean(1), **figures}
 
-    def pick(
-        self, queries: torch.Tensor, real: torch.Tensor, summary: Mapping[str, torch.Tensor], scaling: float
-    ) -> torch.Tensor:
-        products = queries @ summary["key"].transpose(-1, -2)
-        return (products * real[:, None, :, None]).sum(2)
+    def pick(self, asked: Asked, summary: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return asked.over_queries(asked.queries @ summary["key"].transpose(-1, -2))
 
     def estimate(
         self, summary: Mapping[str, torch.Tensor], scores: torch.Tensor, missed: torch.Tensor
@@ -212,8 +210,8 @@ def test_the_pages_with_the_highest_scores_are_fetched(monkeypatch, model):
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Watched(ByMean):
-        def pick(self, queries, real, summary, scaling):
-            scores = ByMean.pick(self, queries, real, summary, scaling)
+        def pick(self, asked, summary):
+            scores = ByMean.pick(self, asked, summary)
             seen.append(scores[0])
             return scores
 
@@ -312,7 +310,8 @@ def test_figures_of_the_newest_go_with_their_rows(model):
 
 def test_too_small_a_budget_says_so(model):
     """Sinks and a page on its way have to fit."""
-    with pytest.raises(UsageError, match="always stay"), held(model, ByMean(), 0.1) as cache:
+    small = Budget(tokens=4 + SLOTS)
+    with pytest.raises(UsageError, match="always stay"), kv.compress(model, ByMean(), small, slots=SLOTS) as cache:
         logits(model, ids(1, 100), (), cache)
 
 

@@ -353,12 +353,7 @@ class Engine:
         layer = self.layers[number]
         if not layer.segments or layer.seen is None:
             return None
-        asked, places = self._queries.get(number, (queries, incoming.places))
-        kv_heads = self.plan.shape.kv_heads
-        folded = asked.reshape(len(asked), kv_heads, -1, asked.shape[-1])
-        real = (places >= 0).repeat(1, asked.shape[1] // kv_heads)
-        arrived = (incoming.places >= 0).sum(-1).tolist()
-        return lookups.look(number, (folded, real), arrived, self._rooms(number, layer.seen), scaling)
+        return lookups.look(number, queries, incoming.places, self._rooms(number, layer.seen), scaling)
 
     # -- the whole
 

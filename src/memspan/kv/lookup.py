@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from memspan.kv.asked import Asked
 from memspan.kv.budget import allocate
 from memspan.kv.policy import Lookup
 from memspan.kv.signals import View
@@ -58,7 +59,7 @@ class Lookups:
         self.local = max(policy.local, recent)
         self._recent = recent
         self._indices = [Index() for _ in layers]
-        self._weights: Tensor | None = None
+        self._weights: list[list[float]] | None = None  # of this pass, by sequence and layer
 
     @property
     def least(self) -> int:
@@ -80,7 +81,7 @@ class Lookups:
         ends = torch.tensor(going, device=rank.device)[:, None] + self.sinks
         leaves = present & (rank >= self.sinks) & (rank < ends)
         gone = _some(tail, leaves, (~leaves).to(torch.int8).argsort(dim=-1, stable=True)[:, : max(going)])
-        order = self.policy.arrange(gone)
+        order = self.policy.arrange(gone, self.layers[tail.layer].slots)
         if order is not None:
             gone = _ordered(gone, order)
         self._put(tail.layer, gone)
@@ -129,19 +130,24 @@ class Lookups:
 
     # -- rows come back
 
-    def look(
-        self, number: int, asked: tuple[Tensor, Tensor], arrived: Sequence[int], rooms: Sequence[int], scaling: float
-    ) -> Looked:
+    def look(self, number: int, queries: Tensor, places: Tensor, rooms: Sequence[int], scaling: float) -> Looked:
         """The rows of a layer's pages that are attended to now.
 
-        asked: queries (batch, kv_heads, group * time, dim) and which of them are real, (batch, group * time)
-        arrived: tokens of this pass, of each sequence;  rooms: rows a head, of each sequence
+        queries: (batch, heads, time, dim);  places: (batch, time), -1 for no token
+        rooms: rows a head, of each sequence
         """
         policy, layer, index = self.policy, self.layers[number], self._indices[number]
         segment = layer.segments[0]
         there = segment.table >= 0
+        kv_heads = there.shape[1]
+        group = queries.shape[1] // kv_heads
+        asked = Asked(
+            queries=queries.reshape(len(queries), kv_heads, -1, queries.shape[-1]),
+            real=(places >= 0).repeat(1, group), there=there, group=group, scaling=scaling,
+        )  # fmt: skip
         summary = {**index.each, **index.whole}
-        scores = policy.pick(*asked, summary, scaling).float().masked_fill(~there, -torch.inf)
+        scores = policy.pick(asked, summary).float().masked_fill(~there, -torch.inf)
+        arrived = (places >= 0).sum(-1).tolist()
         planned = scores
         if policy.ahead:
             if index.wanted is not None and max(arrived) == 1:
@@ -165,12 +171,12 @@ class Lookups:
         if number == 0:
             weights = [index.weight for index in self._indices]
             known = [weight for weight in weights if weight is not None]
-            self._weights = torch.stack(known, dim=-1) if len(known) == len(weights) else None
+            self._weights = torch.stack(known, dim=-1).tolist() if len(known) == len(weights) else None
         if self._weights is not None:
             layers = len(self.layers)
             fit = [
                 allocate(pages * layers, weights, caps=[count] * layers, floors=[0] * layers)[number]
-                for pages, count, weights in zip(fit, counts, self._weights.tolist(), strict=True)
+                for pages, count, weights in zip(fit, counts, self._weights, strict=True)
             ]
         return torch.tensor(fit, device=segment.table.device)[:, None]
 

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from memspan.core.card import Card
+from memspan.kv.asked import Asked
 from memspan.kv.select import best
 from memspan.kv.signals import Needs, View
 from memspan.kv.store.codec import Codec
@@ -153,10 +154,10 @@ class Lookup(Policy):
         """Whether a step of one token attends to what the step before it wanted, so that pages can come meanwhile."""
         return False
 
-    def arrange(self, leaving: View) -> Tensor | None:
+    def arrange(self, leaving: View, slots: int) -> Tensor | None:
         """An order in which rows go to pages, (batch, kv_heads, time) int64, where it is not that of the text.
 
-        leaving: the rows that leave, present ones first in each head
+        leaving: the rows that leave, present ones first in each head, whole pages;  slots: rows a page
         """
         return None
 
@@ -175,11 +176,9 @@ class Lookup(Policy):
         """
         return {}
 
-    def pick(self, queries: Tensor, real: Tensor, summary: Mapping[str, Tensor], scaling: float) -> Tensor:
+    def pick(self, asked: Asked, summary: Mapping[str, Tensor]) -> Tensor:
         """How much each page is wanted now, (batch, kv_heads, pages); higher is fetched first.
 
-        queries: those of a kv head's group one after the other, (batch, kv_heads, group * time, dim)
-        real: which of them are of a token, (batch, group * time) bool
         summary: what summarise() gave, (batch, kv_heads, pages, ...), and index(); zeros where a page is not
         """
         raise NotImplementedError
