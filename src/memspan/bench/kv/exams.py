@@ -3,7 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from memspan.bench.kv.settings import System
 from memspan.testing.kv_tasks import Task, induction, multi_key, multi_turn, needle
+
+FEW = 2
+"""Batches for a system that takes each sequence by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +22,9 @@ class Exam:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """Of a task. batch: sequences;  context: of each [tokens];  needles: in each;  seeds: how many such batches
+    """Of a task. batch: sequences;  context: of each [tokens];  needles: in each
 
+    seeds: how many such batches
     rows: sequences of the fidelity task
     """
 
@@ -33,6 +38,17 @@ class Sizes:
 def exams(tasks: Sequence[str], sizes: Sizes, first: int) -> list[Exam]:
     """Every prompt of these tasks. first: seed of the first batch"""
     return [exam for seed in range(first, first + sizes.seeds) for exam in _of(tasks, sizes, seed)]
+
+
+def asked_of(system: System, budget: float, every: Sequence[Exam]) -> list[Exam]:
+    """Those that a system sits at a budget.
+
+    Where nothing is dropped, one batch shows that; where each sequence is a batch of its own, a few have to do.
+    """
+    one_by_one = system.press is not None and system.press.alone
+    most = 1 if budget == 1 and system.kind in ("memspan", "lookup") else FEW if one_by_one else len(every)
+    seeds = sorted({exam.seed for exam in every})[:most]
+    return [exam for exam in every if exam.seed in seeds]
 
 
 def _of(tasks: Sequence[str], sizes: Sizes, seed: int) -> Iterator[Exam]:

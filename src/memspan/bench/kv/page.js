@@ -2,7 +2,7 @@
 const DATA = JSON.parse(document.getElementById("result").textContent);
 const DERIVED = JSON.parse(document.getElementById("derived").textContent);
 const KIND = new Map((DATA.systems || []).map((one) => [one.name, one.kind]));
-const KINDS = { baseline: "full cache", codec: "pages in few bits", memspan: "memspan", peer: "kvpress" };
+const KINDS = { baseline: "full cache", codec: "pages in few bits", memspan: "memspan, drops rows", lookup: "memspan, looks up", peer: "kvpress" };
 
 function none(value) {
   return value === null || value === undefined;
@@ -79,6 +79,7 @@ function ticksOf(low, high) {
 
 function shape(kind, x, y, r, attributes) {
   if (kind === "peer") return s("path", { d: `M${x} ${y - 1.2 * r}l${1.2 * r} ${2.1 * r}h${-2.4 * r}z`, ...attributes });
+  if (kind === "lookup") return s("path", { d: `M${x} ${y + 1.2 * r}l${1.2 * r} ${-2.1 * r}h${-2.4 * r}z`, ...attributes });
   if (kind === "baseline") return s("rect", { x: x - r, y: y - r, width: 2 * r, height: 2 * r, ...attributes });
   if (kind === "codec")
     return s("path", { d: `M${x} ${y - 1.35 * r}l${1.35 * r} ${1.35 * r}l${-1.35 * r} ${1.35 * r}l${-1.35 * r} ${-1.35 * r}z`, ...attributes });
@@ -161,7 +162,8 @@ function section(id, title, ...kids) {
 
 function taskSection(task) {
   const rows = DATA.rows.filter((row) => row.task === task);
-  const counts = rows.length ? ` ${rows[0].questions} questions in ${rows[0].sequences} sequences.` : " Nothing was measured.";
+  const most = rows.reduce((one, other) => (one && one.questions >= other.questions ? one : other), null);
+  const counts = most ? ` ${most.questions} questions in ${most.sequences} sequences.` : " Nothing was measured.";
   return section(`task-${task}`, task, h("p", { class: "lead" }, DERIVED.words[task] + counts), picture(task, rows), rows.length ? rowsTable(task, rows) : null);
 }
 

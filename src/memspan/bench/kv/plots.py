@@ -23,7 +23,8 @@ Result = dict[str, Any]  # Any: read back from JSON
 LOOKS = {
     "baseline": ("coal", "s", "full cache"),
     "codec": ("green", "D", "pages in few bits"),
-    "memspan": ("blue", "o", "memspan"),
+    "memspan": ("blue", "o", "memspan, drops rows"),
+    "lookup": ("magenta", "v", "memspan, keeps all and looks up"),
     "peer": ("vermilion", "^", "kvpress"),
 }
 """By kind: colour, mark, words."""

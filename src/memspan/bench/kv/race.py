@@ -56,6 +56,23 @@ class Run:
         return median(self.steps)
 
 
+def times_as_long(run: Run, other: Run) -> tuple[float, float]:
+    """How many times as long as another a prompt and a step take: medians over rounds and turns, each by itself.
+
+    What slows the machine down for a while slows both.
+
+    >>> times_as_long(Run(prefill=[2, 8, 2], steps=[3.0] * 8), Run(prefill=[1, 4, 2], steps=[2.0] * 8))
+    (2.0, 1.5)
+    """
+    prompts = [mine / theirs for mine, theirs in zip(run.prefill, other.prefill, strict=True)]
+    turns = [mine / theirs for mine, theirs in zip(_turns(run), _turns(other), strict=True)]
+    return median(prompts), median(turns)
+
+
+def _turns(run: Run) -> list[float]:
+    return [median(run.steps[start : start + STEPS]) for start in range(0, len(run.steps), STEPS)]
+
+
 def stand_in(seed: int) -> Model:
     """The model that is timed."""
     from memspan.kv.hf import new_llama

@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any
 
 from memspan.bench.kv.cost import predicted
-from memspan.bench.kv.exams import Exam, Sizes, exams
+from memspan.bench.kv.exams import Exam, Sizes, asked_of, exams
 from memspan.bench.kv.kept import Key, Rows, fingerprint
 from memspan.bench.kv.peer import Kvpress, Press, absent
 from memspan.bench.kv.scored import scored
@@ -119,7 +119,7 @@ def _accuracy(plan: KvPlan, seen: Seen) -> Result:
         seen.say(f"{len(rows.known)} rows are there already")
     work.all()
     asked = exams(tasks, plan.sizes, plan.seed)
-    found = scored(work.systems, tasks, asked, rows.known, plan.budgets)
+    found = scored(work.systems, tasks, asked, rows.known)
     rows.drop()
     return {
         "budgets": list(plan.budgets),
@@ -182,7 +182,8 @@ class _Work:
     def _keys(self, systems: Sequence[System], *, peers: bool) -> Iterator[Key]:
         for system in systems:
             for budget in sorted(_budgets(system, self.plan), reverse=True):
-                yield from ((system.name, budget, exam.name, exam.seed) for exam in self.exams)
+                asked = asked_of(system, budget, self.exams)
+                yield from ((system.name, budget, exam.name, exam.seed) for exam in asked)
                 if "fidelity" in self.tasks and not peers:
                     yield system.name, budget, "fidelity", 0
 

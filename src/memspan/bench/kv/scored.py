@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memspan.bench.kv.exams import Exam
+from memspan.bench.kv.exams import Exam, asked_of
 from memspan.bench.kv.kept import Key
 from memspan.bench.kv.settings import CONTROL, System
 from memspan.bench.resampling import intervals
@@ -32,7 +32,7 @@ Place = tuple[str, float]
 class Sheet:
     """One task. values: by system and budget, the share each sequence got right, (sequences,)
 
-    rows: what was measured, by the same;  failed: why there is nothing;  exam: whose costs count;  turns: its questions
+    rows: what was measured, by the same;  failed: why there is nothing;  questions: of a sequence
     """
 
     task: str
@@ -47,7 +47,6 @@ def scored(
     tasks: Sequence[str],
     asked: Sequence[Exam],
     known: Mapping[Key, Result],
-    budgets: Sequence[float],
 ) -> Result:
     """`rows`: a system at a budget in a task;  `checks`: what a sound method should show;  `failed`: what broke."""
     sheets = [_sheet(task, systems, asked, known) for task in tasks]
@@ -63,23 +62,22 @@ def scored(
 
 
 def _sheet(task: str, systems: Sequence[System], asked: Sequence[Exam], known: Mapping[Key, Result]) -> Sheet:
-    names = {one.name for one in systems}
-    exams = {(one.name, one.seed): one.turns[task] for one in asked if task in one.turns}
-    if task == "fidelity":
-        exams = {("fidelity", 0): (0,)}
-    places = dict.fromkeys((key[0], key[1]) for key in known if key[0] in names and (key[2], key[3]) in exams)
+    named = {one.name: one for one in systems}
+    turns = next((exam.turns[task] for exam in asked if task in exam.turns), (0,))
     values: dict[Place, Floats] = {}
     rows: dict[Place, list[Result]] = {}
     failed: dict[Place, str] = {}
-    for place in places:
+    for place in dict.fromkeys((key[0], key[1]) for key in known if key[0] in named):
+        exams = [(one.name, one.seed) for one in asked_of(named[place[0]], place[1], asked) if task in one.turns]
+        if task == "fidelity":
+            exams = [] if named[place[0]].press else [("fidelity", 0)]
         found = [known.get((*place, *exam), {"failed": "not measured"}) for exam in exams]
-        why = next((one["failed"] for one in found if "failed" in one), "")
-        if why:
+        if why := next((one["failed"] for one in found if "failed" in one), ""):
             failed[place] = why
-            continue
-        rows[place] = found
-        values[place] = np.concatenate([_shares(one, turns) for one, turns in zip(found, exams.values(), strict=True)])
-    return Sheet(task, values, rows, failed, len(next(iter(exams.values()), ())))
+        elif found:
+            rows[place] = found
+            values[place] = np.concatenate([_shares(one, turns) for one in found])
+    return Sheet(task, values, rows, failed, len(turns))
 
 
 def _shares(row: Result, turns: Sequence[int]) -> Floats:
@@ -91,15 +89,15 @@ def _shares(row: Result, turns: Sequence[int]) -> Floats:
 
 
 def _drawn(columns: Sequence[Floats], *, rates: bool) -> list[Result]:
-    """Mean and 95 % interval of each column."""
-    if not columns:
-        return []
-    table = np.stack(columns, axis=1)
-    found = intervals(table, np.arange(len(table)), seed=SEED, resamples=RESAMPLES, rates=rates)
-    return [
-        {"mean": float(mean), "low": _number(low), "high": _number(high)}
-        for mean, low, high in zip(found.mean, found.low, found.high, strict=True)
-    ]
+    """Mean and 95 % interval of each column; those of one length are drawn together."""
+    found: dict[int, Result] = {}
+    for length in {len(column) for column in columns}:
+        places = [place for place, column in enumerate(columns) if len(column) == length]
+        table = np.stack([columns[place] for place in places], axis=1)
+        some = intervals(table, np.arange(length), seed=SEED, resamples=RESAMPLES, rates=rates)
+        for place, mean, low, high in zip(places, some.mean, some.low, some.high, strict=True):
+            found[place] = {"mean": float(mean), "low": _number(low), "high": _number(high)}
+    return [found[place] for place in range(len(columns))]
 
 
 def _number(value: float) -> float | None:
@@ -166,7 +164,7 @@ def _per(value: float | None, batch: float) -> int | None:
 
 def _checks(sheet: Sheet, systems: Sequence[System]) -> Iterator[Result]:
     """For each method of ours, the least favourable comparison of its kind."""
-    for system in (one for one in systems if one.kind == "memspan"):
+    for system in (one for one in systems if one.method):
         here = sorted((place for place in sheet.values if place[0] == system.name), key=lambda place: -place[1])
         steps = list(pairwise(here))
         yield from _check(sheet, RISES, steps, -TOLERANCE)
@@ -175,9 +173,15 @@ def _checks(sheet: Sheet, systems: Sequence[System]) -> Iterator[Result]:
             yield from _check(sheet, FLOOR, [pair for pair in lots if pair[1] in sheet.values], 0.0)
 
 
+def _apart(first: Floats, second: Floats) -> Floats:
+    """Sequence by sequence, of those that both saw: batches come in one order."""
+    both = min(len(first), len(second))
+    return first[:both] - second[:both]
+
+
 def _check(sheet: Sheet, what: str, pairs: Sequence[tuple[Place, Place]], least: float) -> Iterator[Result]:
     """Passed where no interval of a difference lies below `least`."""
-    found = _drawn([sheet.values[first] - sheet.values[second] for first, second in pairs], rates=False)
+    found = _drawn([_apart(sheet.values[first], sheet.values[second]) for first, second in pairs], rates=False)
     if not found:
         return
 

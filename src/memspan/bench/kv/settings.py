@@ -9,6 +9,7 @@ from typing import Any
 
 from memspan.bench.kv.peer import Press
 from memspan.core.registry import load, methods
+from memspan.kv.policy import Lookup
 
 Settings = Mapping[str, Any]  # Any: what a method's constructor takes; [name, settings] stands for a method
 
@@ -17,6 +18,7 @@ CODECS = ("int8", "int4", "int2")
 STOCK, KEEP_ALL, CONTROL = "DynamicCache", "keep-all", "random"
 PEER = "kvpress"
 WINDOW = "an eighth of the prompt is 60 rows: a window of 32 or 64 would fill it"
+LAYERS = "a pyramid for dozens of layers leaves the second of two next to nothing"
 _W16 = {"window": 16}
 
 
@@ -32,13 +34,16 @@ FITTED: Mapping[str, Fitted] = {
     "snapkv": Fitted(_W16, WINDOW),
     "cake": Fitted(_W16, WINDOW),
     "adakv": Fitted({"scores": ["snapkv", _W16]}, WINDOW),
+    "chunkkv": Fitted({"scores": ["snapkv", _W16]}, WINDOW),
+    "windowkv": Fitted({"suffix": 16, "shared": 1, "beta": 2.0}, f"{WINDOW}; {LAYERS}"),
+    "pyramidkv": Fitted({"beta": 2.0}, LAYERS),
 }
 """Methods that are not here run as they come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """A row of the table. kind: memspan, codec, baseline (nothing dropped) or peer
+    """A row of the table. kind: memspan, lookup (keeps all, attends to few), codec, baseline (nothing dropped) or peer
 
     method: of the wing kv, None keeps all;  codec: of the wing codec;  press: of kvpress;  reason: of the settings
     budgets: None = those of the run
@@ -86,7 +91,8 @@ def ours(names: list[str]) -> list[System]:
 
 def _method(name: str) -> System:
     fitted = FITTED.get(name, Fitted({}, ""))
-    return System(name=name, kind="memspan", method=name, settings=fitted.settings, reason=fitted.reason)
+    kind = "lookup" if issubclass(load("kv", name), Lookup) else "memspan"
+    return System(name=name, kind=kind, method=name, settings=fitted.settings, reason=fitted.reason)
 
 
 _SNAP = {"window_size": 16, "kernel_size": 5}
@@ -100,7 +106,7 @@ PRESSES: tuple[System, ...] = tuple(
         ("full", None, False, "no press", (1.0,)),
         ("SnapKV", _SNAP, False, WINDOW, None),
         ("AdaKV", {"press": ("SnapKVPress", _SNAP)}, False, WINDOW, None),
-        ("PyramidKV", {**_SNAP, "beta": 2}, False, f"{WINDOW}; a beta of 20 is for dozens of layers", None),
+        ("PyramidKV", {**_SNAP, "beta": 2}, False, f"{WINDOW}; {LAYERS}", None),
         ("ChunkKV", {"press": ("SnapKVPress", _SNAP), "chunk_length": 10}, True, f"{WINDOW}; {_ALONE}", None),
         ("Compactor", {}, True, _ALONE, None),
         ("KeyDiff", {}, False, "", None),

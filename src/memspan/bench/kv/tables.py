@@ -50,8 +50,8 @@ def _accuracy(result: Result) -> Iterator[str]:
     yield (
         f"{sizes['seeds']} batches of {sizes['batch']} sequences, {sizes['context']} tokens with {sizes['needles']} "
         f"needles each, seed {result['seed']}; fidelity: {sizes['rows']} texts of 512 tokens, of which 256 are "
-        "compressed. Intervals are 95 %, sequences drawn. The recall model tests mechanisms: it ranks no methods for "
-        "real models."
+        "compressed. At 100 % a method sees one batch. Intervals are 95 %, sequences drawn. The recall model tests "
+        "mechanisms: it ranks no methods for real models."
     )
     if why:
         yield f"kvpress: absent ({why})."
@@ -65,8 +65,9 @@ def _accuracy(result: Result) -> Iterator[str]:
     yield "## Costs"
     yield (
         "Of one sequence [KB]: after the prompt, the most while it was read, after the last question. Of a batch: "
-        "prefill [s], a decode step [ms]; in brackets how much of it went to scoring, attention and moving rows [ms]. "
-        f"From {_costed(result)}; kvpress runs in a process of its own at the same time."
+        "prefill [s], a decode step [ms], tokens a second; in brackets what of it went to scoring, attention and "
+        f"moving rows [ms]. From {_costed(result)}; kvpress runs in a process of its own at the same time. Methods "
+        "that look pages up keep all rows: their budget bounds what is attended to."
     )
     yield _costs(result)
     yield from _checks(result)
@@ -79,8 +80,11 @@ def _accuracy(result: Result) -> Iterator[str]:
 
 
 def _counts(result: Result, task: str) -> str:
-    row: Result | None = next((one for one in result["rows"] if one["task"] == task), None)
-    return f" {row['questions']} questions in {row['sequences']} sequences." if row else " Nothing was measured."
+    rows = [one for one in result["rows"] if one["task"] == task]
+    if not rows:
+        return " Nothing was measured."
+    most = max(rows, key=lambda one: float(one["questions"]))
+    return f" {most['questions']} questions in {most['sequences']} sequences."
 
 
 def _by_budget(result: Result, task: str, figure: str) -> str:
@@ -169,7 +173,8 @@ def _speed(result: Result) -> Iterator[str]:
     yield "## Speed"
     yield (
         f"{speed['tokens']} tokens, one sequence, random weights (4 layers, 512 wide, 4 kv heads of 64); all take "
-        f"turns in one run, medians of {speed['prompts']} prompts and {speed['steps']} steps."
+        f"turns in one run, medians of {speed['prompts']} prompts and {speed['steps']} steps; ratios are medians of the "
+        "ratios of each round."
     )
     yield goals_table(result["goals"])
     head = ["cache", "prefill s", "step ms", "MB", "peak MB", "prefill x", "step x", "bytes x", "logits apart"]
