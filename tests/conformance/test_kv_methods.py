@@ -10,6 +10,7 @@ from memspan.testing import kv_checks  # noqa: E402
 
 DECLARED = {
     ("random", "heads_may_change_places"): "each head draws lots of its own, by its number",
+    ("compactor", "heads_may_change_places"): "each head has a sketch of its own, drawn by its number",
 }
 """Failures that belong to a method, with the reason; each has to fail."""
 

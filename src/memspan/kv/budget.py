@@ -79,8 +79,12 @@ class Room:
     """A budget in the terms of one cache.
 
     budget: exactly one of tokens (rows a head), ratio, bytes (the whole cache) or seconds (a decode step) is given
-    row_bytes: one row of one head as it is kept, keys and values [bytes]
+    row_bytes: one row of one head as it is kept, keys, values and what goes with it [bytes]
     heads: rows of that kind a token has: layers * kv_heads;  seconds_per_byte: from the calibration
+    newest, newest_bytes: rows of each head that are kept in another form, and one of them [tokens], [bytes]
+    spare: rows that the pages of a head, and what is no page yet, may have room for beside what they hold [tokens]
+    over: rows by which a head may stand over its budget [tokens]
+    fixed: what a sequence takes whatever its rows [bytes]
     Raises UsageError where none or several are given, or one is zero.
     """
 
@@ -88,6 +92,11 @@ class Room:
     row_bytes: float
     heads: int
     seconds_per_byte: float | None = None
+    newest: int = 0
+    newest_bytes: float = 0.0
+    spare: int = 0
+    over: int = 0
+    fixed: float = 0.0
 
     def __post_init__(self) -> None:
         units = {"tokens", "ratio", "bytes", "seconds"}
@@ -116,4 +125,8 @@ class Room:
         room = (
             float(budget.bytes) if budget.bytes is not None else (budget.seconds or 0.0) / (self.seconds_per_byte or 1)
         )
-        return min(seen, int(room / (self.row_bytes * self.heads * batch)))
+        room, each = (room / batch - self.fixed) / self.heads, self.newest_bytes or self.row_bytes
+        rows = self.newest + (room - (self.newest + self.spare) * each) / self.row_bytes - self.spare
+        if rows < self.newest:
+            rows = min(room / each - self.spare, self.newest)
+        return min(seen, max(0, int(rows) - self.over))

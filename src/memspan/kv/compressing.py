@@ -35,7 +35,8 @@ def compress(
 
     model: of transformers, with rotary embeddings and full attention
     method: a name of `memspan.methods("kv")`, a policy with settings of your own, or None to keep every row
-    budget: in one unit: tokens (a head), ratio, bytes (the whole cache) or seconds (a decode step); None for no limit
+    budget: in one unit: tokens (a head), ratio, bytes (the whole cache, whatever it holds beside rows) or seconds (a
+        decode step); None for no limit
     codec: how rows are kept, a name of `memspan.methods("codec")`; the newest rows stay as they are
     sinks, recent: first and newest tokens that always stay [tokens];  slots: rows a page [tokens]
     Raises UsageError for a model that cannot be served, UnknownMethod for a name that is none, MissingExtra without
@@ -51,21 +52,36 @@ def compress(
         raise UsageError(f"{type(policy).__name__} has pages of its own; call it without codec={codec!r}")
     form = codec or policy.codec or "raw"
     chosen: Codec = load("codec", form)() if isinstance(form, str) else form
-    weights = next(model.parameters())
-    row = row_bytes(chosen, shape, slots, weights.dtype)
-    room = Room(
-        budget=budget or Budget(ratio=1.0),
-        row_bytes=row,
-        heads=shape.layers * shape.kv_heads,
-        seconds_per_byte=_seconds_per_byte(weights.device) if budget and budget.seconds is not None else None,
-    )
     sealing = form != "raw"
+    room = _room(
+        budget or Budget(ratio=1.0), policy, shape, chosen if sealing else None, next(model.parameters()), slots
+    )
     plan = Plan(
         policy=policy, room=room, shape=shape, codec=chosen, sealing=sealing, slots=slots, sinks=sinks, recent=recent,
         residual=policy.residual if sealing else 0,
     )  # fmt: skip
     with hf.attached(model, plan) as cache:
         yield cache
+
+
+def _room(budget: Budget, policy: Policy, shape: Shape, codec: Codec | None, weights: torch.Tensor, slots: int) -> Room:
+    """The budget in rows of that policy. codec: that of pages, None where rows stay as they are"""
+    needs, dtype = policy.needs, weights.dtype
+    figures = 4 * (len(policy.figures) + needs.mass + needs.log_probs)
+    plain = (shape.dim + shape.value_dim) * dtype.itemsize + 4 + figures
+    token = shape.heads * shape.dim * dtype.itemsize
+    queries = max(0, needs.queries) if policy.when == "always" and not needs.passing else 0
+    return Room(
+        budget=budget,
+        row_bytes=plain if codec is None else row_bytes(codec, shape, slots, dtype) + figures + 8 / slots,
+        heads=shape.layers * shape.kv_heads,
+        seconds_per_byte=_seconds_per_byte(weights.device) if budget.seconds is not None else None,
+        newest=0 if codec is None else policy.residual,
+        newest_bytes=plain,
+        spare=slots,
+        over=policy.slack if policy.when == "always" else 0,
+        fixed=shape.layers * (24 + queries * (token + 8)) + needs.log_probs * token,
+    )
 
 
 def row_bytes(codec: Codec, shape: Shape, slots: int, dtype: torch.dtype) -> float:

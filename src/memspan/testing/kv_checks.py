@@ -29,7 +29,7 @@ from memspan.kv.compressing import compress
 from memspan.kv.engine import Engine, Incoming
 from memspan.kv.hf import KVCache, Model, new_llama
 from memspan.kv.policy import Lookup, Policy
-from memspan.kv.signals import View
+from memspan.kv.signals import Rotary, View
 from memspan.testing.kept_models import own_random_state
 
 Check = Callable[[Policy], None]
@@ -47,6 +47,7 @@ def checks() -> list[Check]:
         keeps_all_under_no_limit,
         holds_its_budget,
         holds_its_budget_while_writing,
+        holds_a_budget_in_bytes,
         tells_its_bytes,
         keeps_what_is_protected,
         a_padded_row_is_as_alone,
@@ -64,8 +65,8 @@ def checks() -> list[Check]:
 def why_not(check: Check, policy: Policy) -> str | None:
     """Why a check is not for that policy; None where it is."""
     if isinstance(policy, Lookup) and check in (
-        holds_its_budget, holds_its_budget_while_writing, keeps_what_is_protected, positions_ascend,
-        a_second_cut_drops_nothing, heads_may_change_places, attends_to_what_it_holds,
+        holds_its_budget, holds_its_budget_while_writing, holds_a_budget_in_bytes, keeps_what_is_protected,
+        positions_ascend, a_second_cut_drops_nothing, heads_may_change_places, attends_to_what_it_holds,
     ):  # fmt: skip
         return "it keeps every row, and chooses what to look at"
     if check is holds_its_budget_while_writing and policy.when != "always":
@@ -103,9 +104,9 @@ def holds_its_budget(policy: Policy) -> None:
     A policy that does not fill its budget holds no more than that.
     """
     ids = _ids(2, PROMPT)
-    bytes_of_a_fourth = PROMPT // 4 * LAYERS * KV_HEADS * len(ids) * _row_bytes(policy)
+    bytes_of_most = _bytes_of(policy, None, 0.8, ids)
     budgets = [Budget(ratio=ratio) for ratio in (0.5, 0.25, 0.125)]
-    for budget in (*budgets, Budget(tokens=_tokens(policy, 20)), Budget(bytes=int(bytes_of_a_fourth))):
+    for budget in (*budgets, Budget(tokens=_tokens(policy, 20)), Budget(bytes=bytes_of_most)):
         with _open(policy, budget) as held:
             _told(held, ids)
             room = _room(held, len(ids))
@@ -126,6 +127,20 @@ def holds_its_budget_while_writing(policy: Policy) -> None:
             rows = sum(int(layer.sum(-1).max()) for layer in held.lengths())
             most = (room + policy.slack) * LAYERS * KV_HEADS
             assert rows <= most, f"{rows} rows after {step + 1} tokens, {most} are allowed"
+
+
+def holds_a_budget_in_bytes(policy: Policy) -> None:
+    """All tensors together take no more than the budget, with padding and in quantised pages too.
+
+    After a prompt; while writing as well, where the policy cuts after each token.
+    """
+    ids = _ids(2, 2 * PROMPT)
+    for codec in (None, "int4") if policy.codec is None else (None,):
+        limit = _bytes_of(policy, codec, 0.8, ids)
+        with _open(policy, Budget(bytes=limit), codec=codec) as held:
+            for step in range(20 if policy.when == "always" else 1):
+                _told(held, ids[:, step : step + 1] if step else ids, mask=None if step else _left(2, 2 * PROMPT, 11))
+                assert held.nbytes() <= limit, f"{held.nbytes()} bytes after {step} tokens with {codec}, not {limit}"
 
 
 def tells_its_bytes(policy: Policy) -> None:
@@ -338,9 +353,12 @@ def _room(held: KVCache, batch: int) -> int:
     return max(room, plan.policy.least(room)) if plan.room.budget.ratio is not None else room
 
 
-def _row_bytes(policy: Policy) -> float:
-    with _open(policy, Budget(ratio=1.0)) as held:
-        return held.engine.plan.room.row_bytes
+def _bytes_of(policy: Policy, codec: str | None, share: float, ids: Tensor) -> int:
+    """What a share of the rows of these tokens takes, and what comes with them."""
+    with _open(policy, Budget(ratio=1.0), codec=codec) as held:
+        room = held.engine.plan.room
+    rows = LAYERS * KV_HEADS * ids.numel() * share
+    return int(rows * (room.row_bytes + room.newest_bytes) / 2 + room.fixed * len(ids))
 
 
 def _close(got: Tensor, wanted: Tensor, within: float) -> None:
@@ -370,7 +388,7 @@ def _reachable(held: KVCache) -> list[Tensor]:
     waiting: list[Any] = [held]
     while waiting:
         one = waiting.pop()
-        if id(one) in seen or isinstance(one, (type, str, int, float)) or callable(one):
+        if id(one) in seen or isinstance(one, (type, str, int, float, Rotary)) or callable(one):
             continue
         seen.add(id(one))
         if isinstance(one, Tensor):

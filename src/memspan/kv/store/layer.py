@@ -214,7 +214,7 @@ class Layer:
             where = torch.full((batch, heads, room), -1, dtype=torch.int32, device=keys.device)
             self.tail = Tail(_room(keys, room), _room(values, room), where, 0)
         elif tail.count + time > tail.room:
-            room = -(-max(tail.count + time, tail.room + tail.room // 16) // self.slots) * self.slots
+            room = -(-(tail.count + time) // self.slots) * self.slots
             old_keys, old_values, positions = tail.parts()
             where = torch.full((*positions.shape[:2], room), -1, dtype=torch.int32, device=keys.device)
             grown = Tail(_room(keys, room), _room(values, room), where, tail.count, tail.holes)
