@@ -28,12 +28,15 @@ class Random(Policy):
     def score(self, view: View) -> Tensor:
         """Uniform in 0..1, (batch, kv_heads, time)."""
         heads = torch.arange(view.keys.shape[1], device=view.positions.device)[None, :, None]
-        drawn = (view.positions * 2654435761 + heads * 40503 + view.layer * 97 + self.seed * 7919) % (1 << 32)
-        for _ in range(3):  # xorshift of 32 bits
-            drawn = drawn ^ (drawn << 13) & 0xFFFFFFFF
-            drawn = drawn ^ (drawn >> 17)
-            drawn = drawn ^ (drawn << 5) & 0xFFFFFFFF
-        return drawn.float() / float(1 << 32)
+        return _mixed(view.positions + _mixed(heads + _mixed(_mixed(heads * 0 + self.seed) + view.layer))) / 2.0**32
+
+
+def _mixed(numbers: Tensor) -> Tensor:
+    """Each number's own 32 bits, as good as drawn. Source: the last step of Appleby's MurmurHash3, 2011."""
+    numbers = (numbers * 2654435761 + 1) & 0xFFFFFFFF
+    numbers = ((numbers ^ numbers >> 16) * 0x85EBCA6B) & 0xFFFFFFFF
+    numbers = ((numbers ^ numbers >> 13) * 0xC2B2AE35) & 0xFFFFFFFF
+    return numbers ^ numbers >> 16
 
 
 METHOD = Random
