@@ -119,7 +119,7 @@ def strayed(text: TextModel, rows: int, full: Tensor, system: System, budget: fl
         kl, agreement = divergences(text.model, ids, lambda: cache, full=full)
         engine = getattr(cache, "engine", None)
         return {
-            "kl": kl.tolist(),
+            "kl": kl.clamp(min=0).tolist(),  # a sum of rounded terms may end just below the zero it stands for
             "agreement": agreement.tolist(),
             "seconds": perf_counter() - began,
             "resident_bytes": held(cache),

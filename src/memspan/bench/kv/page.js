@@ -27,8 +27,8 @@ const told = (mean) => ({
   tabindex: -1,
   on: telling(() => [share(mean && mean.mean), `95 %: ${reach(mean)}`]),
 });
-const bracketed = (value, parts) =>
-  none(value) ? "–" : value + (parts ? ` (${["score", "attend", "move"].map((one) => parts[one].toFixed(1)).join(", ")})` : "");
+const bracketed = (value, parts, digits) =>
+  none(value) ? "–" : value.toFixed(digits) + (parts ? ` (${["score", "attend", "move"].map((one) => parts[one].toFixed(1)).join(", ")})` : "");
 
 function rowsTable(task, rows) {
   const fidelity = rows.some((row) => row.kl);
@@ -50,13 +50,13 @@ function rowsTable(task, rows) {
       label: "prefill [s]",
       title: "of a batch; in brackets score, attend, move [ms]",
       get: (row) => row.prefill_s,
-      cell: (row) => bracketed(row.prefill_s, row.prefill_ms),
+      cell: (row) => bracketed(row.prefill_s, row.prefill_ms, 2),
     },
     !fidelity && {
       label: "step [ms]",
       title: "one token for every sequence of a batch; in brackets score, attend, move [ms]",
       get: (row) => row.step_ms,
-      cell: (row) => bracketed(row.step_ms, row.decode_ms),
+      cell: (row) => bracketed(row.step_ms, row.decode_ms, 1),
     },
     !fidelity && figure("tokens/s", (row) => row.tokens_per_s),
   ].filter(Boolean);
@@ -68,7 +68,7 @@ function rowsTable(task, rows) {
 // ---- the picture ---------------------------------------------------------------------------------------------------
 const WIDE = 960,
   HIGH = 380,
-  BOX = { left: 46, right: WIDE - 16, top: 14, bottom: HIGH - 44 };
+  BOX = { left: 46, right: WIDE - 16, top: 34, bottom: HIGH - 44 };
 
 function ticksOf(low, high) {
   const found = [];
@@ -108,7 +108,7 @@ function picture(task, given) {
     ];
     const ahead = leads.includes(row);
     return shape(KIND.get(row.system), x(row), y(row.accuracy.mean), ahead ? 5 : 3.5, {
-      class: `${KIND.get(row.system)} ${ahead ? "" : "behind"}`,
+      class: `mark-${KIND.get(row.system)} ${ahead ? "" : "mark-behind"}`,
       tabindex: ahead ? "0" : undefined,
       role: "img",
       "aria-label": lines().join(", "),
@@ -133,15 +133,26 @@ function picture(task, given) {
       points,
       labels(leads, x, y, name),
     ),
-    h("figcaption", { class: "lead" }, keys(), "The line is the front: no other cache has as many right answers in as few bytes."),
+    h("figcaption", { class: "lead" }, keys(), h("br"), "The line is the front: no other cache has as many right answers in as few bytes."),
   );
 }
 
+const alike = (row, other) =>
+  row.accuracy.mean === other.accuracy.mean && Math.abs(row.resident_bytes / other.resident_bytes - 1) < DERIVED.alike;
+
 function labels(leads, x, y, name) {
-  let floor = Infinity; // names stand above their points, left of them, none on another
-  return leads.map((row) => {
-    floor = Math.max(BOX.top - 4, Math.min(y(row.accuracy.mean) - 6, floor - 13));
-    return s("text", { class: "name", x: x(row) - 7, y: floor, "text-anchor": x(row) < 150 ? "start" : "end" }, name(row));
+  const groups = [];
+  for (const row of leads) {
+    const last = groups[groups.length - 1];
+    if (last && alike(row, last[0])) last.push(row);
+    else groups.push([row]);
+  }
+  let floor = Infinity; // names stand above their points, none on another
+  return groups.map((group) => {
+    floor = Math.max(12, Math.min(y(group[0].accuracy.mean) - 10, floor - 13));
+    const near = x(group[0]) < WIDE * 0.45;
+    const words = group.length < 4 ? group.map(name).join(" = ") : `${name(group[0])} = ${group.length - 1} others`;
+    return s("text", { class: "name", x: x(group[0]) + (near ? -5 : 5), y: floor, "text-anchor": near ? "start" : "end" }, words);
   });
 }
 
@@ -150,7 +161,7 @@ function keys() {
   return Object.entries(KINDS)
     .filter(([kind]) => used.has(kind))
     .map(([kind, words]) => [
-      s("svg", { class: "pareto-key pareto", viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true" }, shape(kind, 7, 7, 4.5, { class: kind })),
+      s("svg", { class: "pareto-key", viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true" }, shape(kind, 7, 7, 4.5, { class: `mark-${kind}` })),
       ` ${words}  `,
     ]);
 }

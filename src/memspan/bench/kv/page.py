@@ -4,7 +4,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from memspan.bench.kv.plots import front
+from memspan.bench.kv.plots import ALIKE, front
 from memspan.bench.kv.tables import WORDS
 from memspan.bench.looks import COLOURS
 from memspan.bench.page.closed import carried, filled, hashed, part, script
@@ -51,4 +51,4 @@ def _derived(result: Result) -> Result:
         task: [[row["system"], row["budget"]] for row in front([row for row in rows if row["task"] == task])]
         for task in result.get("tasks", [])
     }
-    return {"words": WORDS, "front": leads}
+    return {"words": WORDS, "front": leads, "alike": ALIKE}

@@ -5,8 +5,8 @@ Needs the extra [bench]: matplotlib is imported when plots are written, never be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import ceil
+from collections.abc import Iterator, Sequence
+from math import ceil, log
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,8 @@ LOOKS = {
     "peer": ("vermilion", "^", "kvpress"),
 }
 """By kind: colour, mark, words."""
+ALIKE = 0.02
+"""Positions of rows, which ours keep, come to one byte in a hundred here."""
 MIN_GAP = 0.055
 """Labels nearer than this share of the height are pushed apart."""
 
@@ -44,17 +46,24 @@ def write(result: Result, folder: Path) -> list[Path]:
 
 
 def front(rows: Sequence[Result]) -> list[Result]:
-    """Those rows that no other beats: no fewer bytes with as many right answers; by bytes, ascending.
+    """Those rows that no other beats, by bytes, ascending; with them those that are alike, a few bytes aside.
 
-    >>> rows = [{"resident_bytes": b, "accuracy": {"mean": a}} for b, a in ((1, 0.2), (2, 0.1), (3, 0.9), (4, 0.9))]
+    >>> sizes = ((50, 0.2), (70, 0.1), (99, 0.9), (100, 0.9))
+    >>> rows = [{"resident_bytes": size, "accuracy": {"mean": mean}} for size, mean in sizes]
     >>> [row["resident_bytes"] for row in front(rows)]
-    [1, 3]
+    [50, 99, 100]
     """
     found: list[Result] = []
     for row in sorted(rows, key=lambda row: (row["resident_bytes"], -row["accuracy"]["mean"])):
-        if not found or row["accuracy"]["mean"] > found[-1]["accuracy"]["mean"]:
+        if not found or row["accuracy"]["mean"] > found[-1]["accuracy"]["mean"] or alike(row, found[-1]):
             found.append(row)
     return found
+
+
+def alike(row: Result, other: Result) -> bool:
+    """Whether they answer the same in bytes that differ by less than ALIKE."""
+    same = row["accuracy"]["mean"] == other["accuracy"]["mean"]
+    return bool(same and abs(row["resident_bytes"] / other["resident_bytes"] - 1) < ALIKE)
 
 
 def _figure(result: Result) -> Figure:
@@ -94,7 +103,6 @@ def _chart(axes: Axes, task: str, rows: Sequence[Result], kinds: dict[str, str])
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.minorticks_off()
-    axes.set_ylim(-0.04, 1.09)
     if not rows:
         return
     best = front(rows)
@@ -106,7 +114,9 @@ def _chart(axes: Axes, task: str, rows: Sequence[Result], kinds: dict[str, str])
     y = [*(row["accuracy"]["mean"] for row in best), best[-1]["accuracy"]["mean"]]
     axes.step(x, y, where="post", color=COLOURS["mist"][0], linewidth=1.0, zorder=1)
     low = min(row["resident_bytes"] for row in rows) / 1000
-    axes.set_xlim(low / 1.5, edge * 1.3)
+    least = min(row["accuracy"]["mean"] for row in rows) if task == "fidelity" else 0.0
+    axes.set_xlim(low / 1.25, edge * 1.25)
+    axes.set_ylim(least - 0.04 * (1 - least), 1 + 0.13 * (1 - least))
     _labels(axes, best)
 
 
@@ -119,13 +129,24 @@ def _point(axes: Axes, row: Result, look: tuple[str, str, str], leads: bool) -> 
 
 
 def _labels(axes: Axes, best: Sequence[Result]) -> None:
-    """Names of the front, left above their points, none on another."""
-    floor = -1.0
+    """Names of the front above their points, none on another; those alike share one."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    gap, place = MIN_GAP * (top - bottom), bottom
+    for lead, names in _named(best):
+        x, y = lead["resident_bytes"] / 1000, lead["accuracy"]["mean"]
+        place = max(y + gap / 2, place + gap)
+        near = log(x / left) / log(right / left) < 0.45
+        axes.annotate(names, (x * (1.02 if near else 1.0), place), fontsize=6.5, ha="left" if near else "right")
+
+
+def _named(best: Sequence[Result]) -> Iterator[tuple[Result, str]]:
+    groups: list[list[Result]] = []
     for row in best:
-        x, y = row["resident_bytes"] / 1000, row["accuracy"]["mean"]
-        place = max(y, floor + MIN_GAP)
-        floor = place
-        name = row["system"] + ("" if row["budget"] == 1 else f" {percent(row['budget'])}")
-        axes.annotate(
-            name, (x, y), xytext=(x / 1.04, min(place, 1.04)), fontsize=6.5, ha="right", va="bottom", textcoords="data"
-        )
+        if groups and alike(row, groups[-1][0]):
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    for group in groups:
+        names = [row["system"] for row in group]
+        shown = " = ".join(names) if len(names) < 4 else f"{names[0]} = {len(names) - 1} others"
+        yield group[0], shown + ("" if group[0]["budget"] == 1 else f" {percent(group[0]['budget'])}")

@@ -67,7 +67,9 @@ def _sheet(task: str, systems: Sequence[System], asked: Sequence[Exam], known: M
     values: dict[Place, Floats] = {}
     rows: dict[Place, list[Result]] = {}
     failed: dict[Place, str] = {}
-    for place in dict.fromkeys((key[0], key[1]) for key in known if key[0] in named):
+    order = {name: number for number, name in enumerate(named)}
+    places = {(key[0], key[1]) for key in known if key[0] in named}
+    for place in sorted(places, key=lambda one: (order[one[0]], -one[1])):
         exams = [(one.name, one.seed) for one in asked_of(named[place[0]], place[1], asked) if task in one.turns]
         if task == "fidelity":
             exams = [] if named[place[0]].press else [("fidelity", 0)]
@@ -106,7 +108,7 @@ def _number(value: float) -> float | None:
 
 def _rows(sheet: Sheet) -> Iterator[Result]:
     places = list(sheet.values)
-    accuracies = _drawn([sheet.values[place] for place in places], rates=True)
+    accuracies = _drawn([sheet.values[place] for place in places], rates=sheet.task != "fidelity")
     kl = [_column(sheet.rows[place], "kl") for place in places]
     found = _drawn([one for one in kl if one is not None], rates=False)
     divergences: Sequence[Result | None] = found or [None] * len(places)

@@ -37,6 +37,9 @@ FITTED: Mapping[str, Fitted] = {
     "chunkkv": Fitted({"scores": ["snapkv", _W16]}, WINDOW),
     "windowkv": Fitted({"suffix": 16, "shared": 1, "beta": 2.0}, f"{WINDOW}; {LAYERS}"),
     "pyramidkv": Fitted({"beta": 2.0}, LAYERS),
+    "corm": Fitted({"window": 32, "newest": 16}, "256 of each are half of the prompt"),
+    "lookahead_q": Fitted(_W16, WINDOW),
+    "think": Fitted({"window": 16, "evicts": ["snapkv", _W16]}, "alone it drops channels and no rows: over SnapKV"),
 }
 """Methods that are not here run as they come."""
 

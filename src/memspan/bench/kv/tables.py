@@ -84,6 +84,8 @@ def _counts(result: Result, task: str) -> str:
     if not rows:
         return " Nothing was measured."
     most = max(rows, key=lambda one: float(one["questions"]))
+    if task == "fidelity":
+        return f" {most['sequences']} texts."
     return f" {most['questions']} questions in {most['sequences']} sequences."
 
 
@@ -91,8 +93,20 @@ def _by_budget(result: Result, task: str, figure: str) -> str:
     found = {(one["system"], one["budget"]): one[figure] for one in result["rows"] if one["task"] == task}
     budgets = sorted({budget for _, budget in found}, reverse=True)
     names = [one["name"] for one in result["systems"] if any((one["name"], budget) in found for budget in budgets)]
-    rows = [[name, *(number(found.get((name, budget))) for budget in budgets)] for name in names]
+    shown = small if figure == "kl" else number
+    rows = [[name, *(shown(found.get((name, budget))) for budget in budgets)] for name in names]
     return table(["system", *map(percent, budgets)], rows)
+
+
+def small(mean: Result | None) -> str:
+    """
+    >>> small({"mean": 0.0123, "low": 0.01, "high": 0.02})
+    '.0123 [.0100, .0200]'
+    """
+    if mean is None:
+        return "-"
+    figures = [f"{mean[name]:.4f}".removeprefix("0") for name in ("mean", "low", "high") if mean[name] is not None]
+    return figures[0] + (f" [{figures[1]}, {figures[2]}]" if figures[1:] else "")
 
 
 def _costed(result: Result) -> str:
@@ -173,8 +187,8 @@ def _speed(result: Result) -> Iterator[str]:
     yield "## Speed"
     yield (
         f"{speed['tokens']} tokens, one sequence, random weights (4 layers, 512 wide, 4 kv heads of 64); all take "
-        f"turns in one run, medians of {speed['prompts']} prompts and {speed['steps']} steps; ratios are medians of the "
-        "ratios of each round."
+        f"turns in one run, medians of {speed['prompts']} prompts and {speed['steps']} steps; ratios are medians of "
+        "those of each round."
     )
     yield goals_table(result["goals"])
     head = ["cache", "prefill s", "step ms", "MB", "peak MB", "prefill x", "step x", "bytes x", "logits apart"]
