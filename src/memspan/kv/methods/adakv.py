@@ -13,7 +13,7 @@ from torch import Tensor
 
 from memspan.core.card import Card
 from memspan.core.registry import load
-from memspan.kv.policy import Policy, When
+from memspan.kv.policy import Foresight, Policy, When
 from memspan.kv.select import best_over_heads
 from memspan.kv.signals import Needs, View
 
@@ -51,6 +51,11 @@ class AdaKV(Policy):
     def when(self) -> When:
         """When that method does."""
         return self.inner.when
+
+    @property
+    def foresight(self) -> Foresight | None:
+        """That method's."""
+        return self.inner.foresight
 
     @property
     def slack(self) -> int:
