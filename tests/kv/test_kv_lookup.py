@@ -46,7 +46,7 @@ class ByMean(Lookup):
         return self.many
 
     @property
-    def ahead(self) -> bool:
+    def prefetches(self) -> bool:
         return self.later
 
     def arrange(self, leaving: View, slots: int) -> torch.Tensor | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,8 +15,10 @@ from memspan.core.errors import MissingExtra, UsageError
 from memspan.core.registry import load
 from memspan.kv.budget import Room
 from memspan.kv.engine import Plan, Shape
-from memspan.kv.policy import KeepAll, Policy
+from memspan.kv.policy import KeepAll, Lookup, Policy
 from memspan.kv.store.codec import Codec
+from memspan.kv.store.shelved import Session
+from memspan.kv.store.tiers import Tier
 
 if TYPE_CHECKING:
     from memspan.kv.hf import KVCache
@@ -30,6 +34,8 @@ def compress(
     sinks: int = 0,
     recent: int = 0,
     slots: int = 16,
+    tier: Tier = "device",
+    folder: Path | None = None,
 ) -> Iterator[KVCache]:
     """A cache for `model(..., past_key_values=cache)` and `model.generate`, held within a budget.
 
@@ -39,8 +45,9 @@ def compress(
         decode step); None for no limit
     codec: how rows are kept, a name of `memspan.methods("codec")`; the newest rows stay as they are
     sinks, recent: first and newest tokens that always stay [tokens];  slots: rows a page [tokens]
-    Raises UsageError for a model that cannot be served, UnknownMethod for a name that is none, MissingExtra without
-    torch and transformers.
+    tier: where pages lie that a method looks up, "device", "host" or "disk";  folder: of the file for "disk"
+    Raises UsageError for a model that cannot be served and a tier that does not fit, UnknownMethod for a name that is
+    none, MissingExtra without torch and transformers; the model's call raises TornPages where the file was changed.
     """
     try:
         from memspan.kv import hf
@@ -60,8 +67,23 @@ def compress(
         policy=policy, room=room, shape=shape, codec=chosen, sealing=sealing, slots=slots, sinks=sinks, recent=recent,
         residual=policy.residual if sealing else 0,
     )  # fmt: skip
-    with hf.attached(model, plan) as cache:
+    with (
+        _session(policy, tier, folder, next(model.parameters()).device) as session,
+        hf.attached(model, replace(plan, session=session)) as cache,
+    ):
         yield cache
+
+
+@contextmanager
+def _session(policy: Policy, tier: Tier, folder: Path | None, device: torch.device) -> Iterator[Session | None]:
+    """Where pages lie that are looked up; None: on the device."""
+    if tier == "device" and folder is None:
+        yield None
+        return
+    if not isinstance(policy, Lookup):
+        raise UsageError(f"{type(policy).__name__} looks no pages up; leave out tier={tier!r}")
+    with Session(tier, folder, device=device) as session:
+        yield session
 
 
 def _room(budget: Budget, policy: Policy, shape: Shape, codec: Codec | None, weights: torch.Tensor, slots: int) -> Room:

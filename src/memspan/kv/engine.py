@@ -18,6 +18,7 @@ from memspan.kv.signals import ALL, Rotary, View
 from memspan.kv.store.codec import Codec
 from memspan.kv.store.layer import Layer, Looked
 from memspan.kv.store.pages import unique_bytes
+from memspan.kv.store.shelved import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class Plan:
     """How a cache is kept.
 
     policy: which rows stay;  room: how many;  sinks, recent: first and newest tokens that always stay
+    session: where pages that are looked up lie; None: on the device
     slots: rows a page;  codec: how rows lie in pages;  sealing: whether all rows but the newest go there
     residual: newest rows that stay out of a codec [tokens]
     """
@@ -50,6 +52,7 @@ class Plan:
     slots: int = 16
     sinks: int = 0
     recent: int = 0
+    session: Session | None = None
 
 
 @dataclass(slots=True)
@@ -83,12 +86,13 @@ class Engine:
         self.layers = [
             Layer(plan.slots, plan.codec, self._sealing, plan.residual, policy.seal) for _ in range(plan.shape.layers)
         ]
-        self._lookups = Lookups(policy, self.layers, plan.sinks, plan.recent) if isinstance(policy, Lookup) else None
+        self._lookups = None
+        if isinstance(policy, Lookup):
+            self._lookups = Lookups(policy, self.layers, plan.sinks, plan.recent, plan.session)
         self._queries: dict[int, tuple[Tensor, Tensor]] = {}
         self._weights: dict[int, Tensor] = {}
         self._shared: dict[tuple[int, int, int], dict[int, int]] = {}
         self._arrived = self._turn = 0
-        self._drafting = False
         self.times = Times()
         self.peak = 0
 
@@ -117,7 +121,7 @@ class Engine:
         out = self._attended(number, rows, incoming, scaling)
         self.times.attend += perf_counter() - began
         self.peak = max(self.peak, self.nbytes())
-        if not needs.log_probs and not self._drafting and not self._waits(incoming):
+        if not needs.log_probs:
             self._cut(number, incoming, scaling)
         return out
 
@@ -130,52 +134,11 @@ class Engine:
                 old = layer.figures.get("log_prob")
                 layer.figures["log_prob"] = given if old is None else torch.cat((old, given), dim=-1)
                 self._cut(number, incoming, scaling)
-        elif self._waits(incoming):
-            self._cut_all(incoming, scaling)
         for layer in self.layers:
             layer.figures.pop(_RANK, None)
         self._shared.clear()
-        if self._drafting:
-            return
         if policy.when == "prompt" or policy.needs.queries == ALL or policy.needs.passing:
             self._queries.clear()
-
-    # -- reading ahead of a cut
-
-    def _waits(self, incoming: Incoming) -> bool:
-        """Whether the cut comes when the pass is through, as something may be read ahead of it."""
-        return self.plan.policy.foresight is not None and incoming.places.shape[1] > 1 and not self._drafting
-
-    def due(self, incoming: Incoming) -> bool:
-        """Whether something is to be read ahead, as rows are going to be cut."""
-        if not self._waits(incoming):
-            return False
-        slack = 0 if incoming.first else self.plan.policy.slack
-        for number, layer in enumerate(self.layers):
-            if layer.seen is not None and self._over(layer, self._rooms(number, layer.seen), slack):
-                return True
-        return False
-
-    def draft(self, incoming: Incoming, scaling: float) -> Engine:
-        """A copy that reads ahead: it is cut first where the policy says so, then no more, and keeps its queries."""
-        other = self.fork()
-        other._arrived = self._arrived
-        foresight = self.plan.policy.foresight
-        if foresight is not None and foresight.cut:
-            other._cut_all(incoming, scaling)
-        other._drafting = True
-        return other
-
-    def listen(self, draft: Engine) -> None:
-        """Takes over the queries of a copy that has read ahead."""
-        self._queries = dict(draft._queries)
-        self.peak = max(self.peak, unique_bytes([*self.tensors(), *draft.tensors()]))
-
-    def _cut_all(self, incoming: Incoming, scaling: float) -> None:
-        for number in range(len(self.layers)):
-            self._cut(number, incoming, scaling)
-
-    # -- attending
 
     def _attended(self, number: int, rows: tuple[Tensor, Tensor, Tensor], incoming: Incoming, scaling: float) -> Tensor:
         queries, keys, values = rows

@@ -21,10 +21,10 @@ from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface, Cache
 
 from memspan.core.errors import UsageError
-from memspan.kv.drafting import read_ahead
 from memspan.kv.engine import Engine, Incoming, Plan, Shape
 from memspan.kv.signals import Rotary, View
 from memspan.kv.store.pages import unique_bytes
+from memspan.kv.store.tiers import Tier
 
 Model = Any  # transformers' models are not typed
 OLDEST, NEWEST = (5, 2), (5, 23)
@@ -128,9 +128,12 @@ class KVCache(Cache):
         """The one it serves."""
         return self._owner.model
 
-    def nbytes(self) -> int:
-        """Bytes of all tensors that it holds."""
-        return unique_bytes(self.tensors())
+    def nbytes(self, tier: Tier = "device") -> int:
+        """Bytes of all tensors that it holds on the device; elsewhere of its pages and its forks' pages."""
+        if tier == "device":
+            return unique_bytes(self.tensors())
+        session = self.engine.plan.session
+        return session.nbytes(tier) if session else 0
 
     def tensors(self) -> list[Tensor]:
         """All that it holds."""
@@ -318,16 +321,6 @@ class KVCache(Cache):
         self._last = hidden[:, -1:].detach().clone()
         return torch.cat(given, dim=1).masked_fill(self._incoming.places <= 0, 0.0)
 
-    def look_ahead(self, model: Model, hidden: Tensor) -> None:
-        """Reads ahead with a copy what the policy wants to know the queries of. hidden: the decoder's output"""
-        incoming, foresight = self._incoming, self.engine.plan.policy.foresight
-        if incoming is None or foresight is None or not self.engine.due(incoming):
-            return
-        draft = self.at(self.engine.draft(incoming, self._scaling), self._read + incoming.places.shape[1])
-        last = hidden.gather(1, incoming.places.argmax(-1)[:, None, None].expand(-1, 1, hidden.shape[-1]))
-        read_ahead(decoder_of(model), model.get_output_embeddings(), draft, foresight, last)
-        self.engine.listen(draft.engine)
-
     def end(self, log_probs: Tensor | None) -> None:
         """The pass is through."""
         assert self._incoming is not None
@@ -430,7 +423,6 @@ class _Attached:
         if output is None:
             cache.broken()
             return
-        cache.look_ahead(self.model, output[0])
         log_probs = None
         if self.plan.policy.needs.log_probs:
             log_probs = cache.told(self.model.get_output_embeddings(), output[0])

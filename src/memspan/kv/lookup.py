@@ -18,6 +18,7 @@ from memspan.kv.policy import Lookup
 from memspan.kv.signals import View
 from memspan.kv.store.layer import Layer, Looked
 from memspan.kv.store.pages import Pages, Segment
+from memspan.kv.store.shelved import Session, Shelved
 
 
 @dataclass(slots=True)
@@ -26,13 +27,14 @@ class Index:
 
     each: of each page, by name, (batch, kv_heads, pages, ...);  whole: of all together, (batch, kv_heads, ...)
     wanted: what the last step wanted, (batch, kv_heads, pages), -inf where no page was
-    weight: the layer's share of fetched pages, (batch,)
+    weight: the layer's share of fetched pages, (batch,);  coming: pages that are on their way from the shelf
     """
 
     each: dict[str, Tensor] = field(default_factory=dict)
     whole: dict[str, Tensor] = field(default_factory=dict)
     wanted: Tensor | None = None
     weight: Tensor | None = None
+    coming: list[int] = field(default_factory=list)
 
     def tensors(self) -> list[Tensor]:
         """All that it holds."""
@@ -46,14 +48,18 @@ class Index:
             {name: part[sequences] for name, part in self.whole.items()},
             None if self.wanted is None else self.wanted[sequences],
             None if self.weight is None else self.weight[sequences],
+            self.coming,
         )
 
 
 class Lookups:
     """The pages of all layers of a cache and what is known of them."""
 
-    def __init__(self, policy: Lookup, layers: list[Layer], sinks: int, recent: int) -> None:
+    def __init__(
+        self, policy: Lookup, layers: list[Layer], sinks: int, recent: int, session: Session | None = None
+    ) -> None:
         self.policy = policy
+        self.session = session
         self.layers = layers
         self.sinks = max(policy.sinks, sinks)
         self.local = max(policy.local, recent)
@@ -105,17 +111,26 @@ class Lookups:
         new = Segment.of(layer.codec, layer.slots, gone.keys, gone.values, gone.positions)
         told = self._summaries(new, gone)
         old = layer.segments[0] if layer.segments else None
+        pages = self._stored(new.pages, old.pages if old else None)
         if old is None:
-            layer.segments, index.each = [new], told
+            layer.segments, index.each = (
+                [replace(new, pages=pages, runs=new.runs if pages is new.pages else None)],
+                told,
+            )
         else:
-            table, place = _one_after_the_other(old.table, new.table, len(next(iter(old.pages.keys.values()))))
+            table, place = _one_after_the_other(old.table, new.table, len(old.pages))
             columns = (place[..., None] * layer.slots + torch.arange(layer.slots, device=place.device)).flatten(2)
             positions = torch.cat((old.positions, new.positions), dim=-1).gather(-1, columns)
-            pages = _after(old.pages, new.pages)
             layer.segments = [Segment(pages=pages, table=table, positions=positions, even=False, runs=None)]
             index.each = {name: _at(torch.cat((index.each[name], part), dim=2), place) for name, part in told.items()}
         there = layer.segments[0].table >= 0
         index.whole = self.policy.index({**index.each, **index.whole}, there)
+
+    def _stored(self, pages: Pages, before: Pages | None) -> Pages:
+        """Those before, then these, where pages of this cache lie."""
+        if self.session is not None:
+            return self.session.away(pages, before)
+        return pages if before is None else _after(before, pages)
 
     def _summaries(self, new: Segment, gone: View) -> dict[str, Tensor]:
         """(batch, kv_heads, pages, ...) each."""
@@ -149,14 +164,18 @@ class Lookups:
         scores = policy.pick(asked, summary).float().masked_fill(~there, -torch.inf)
         arrived = (places >= 0).sum(-1).tolist()
         planned = scores
-        if policy.ahead:
+        if policy.prefetches:
             if index.wanted is not None and max(arrived) == 1:
                 planned = _carried(index.wanted, there)
             index.wanted = scores
         room = self._pages(number, segment, arrived, rooms)
         picked = (policy.take(planned, room) | (room >= there[:, 0].sum(-1, keepdim=True))[:, None]) & there
         index.weight = policy.density(scores)
-        return _joined(_fetched(segment, picked), policy.estimate(summary, planned, there & ~picked))
+        looked = _joined(_fetched(segment, picked), policy.estimate(summary, planned, there & ~picked))
+        if policy.prefetches and isinstance(segment.pages, Shelved):
+            wanted = policy.take(scores, room) & there
+            index.coming = segment.pages.plan(segment.table[wanted], index.coming)
+        return looked
 
     def _pages(self, number: int, segment: Segment, arrived: Sequence[int], rooms: Sequence[int]) -> Tensor:
         """How many pages of this layer fit, (batch, 1)."""
@@ -188,7 +207,7 @@ class Lookups:
 
     def fork(self, layers: list[Layer]) -> Lookups:
         """The same for other layers, which hold the same pages."""
-        other = Lookups(self.policy, layers, self.sinks, self._recent)
+        other = Lookups(self.policy, layers, self.sinks, self._recent, self.session)
         other._indices = [replace(index) for index in self._indices]
         return other
 

@@ -41,7 +41,7 @@ class SpeCache(Lookup):
     )
 
     @property
-    def ahead(self) -> bool:
+    def prefetches(self) -> bool:
         """A step attends to what the one before wanted."""
         return True
 

@@ -140,6 +140,11 @@ class Shelf:
                 self._reader = self._reader or ThreadPoolExecutor(1, "memspan-pages")
                 self._ahead[page] = self._reader.submit(self._file.read, page, one.stored)
 
+    def forget(self, pages: Iterable[int]) -> None:
+        """Let go what prefetch() read of pages and no fetch took; the pages stay where they are."""
+        for page in pages:
+            self._ahead.pop(page, None)
+
     def drop(self, pages: Iterable[int]) -> None:
         """Forget pages; their room is used again. Raises UsageError where one is not on the shelf."""
         self._must_be_open()
