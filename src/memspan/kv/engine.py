@@ -93,6 +93,7 @@ class Engine:
         self._weights: dict[int, Tensor] = {}
         self._shared: dict[tuple[int, int, int], dict[int, int]] = {}
         self._arrived = self._turn = 0
+        self._drafting = False
         self.times = Times()
         self.peak = 0
 
@@ -121,7 +122,7 @@ class Engine:
         out = self._attended(number, rows, incoming, scaling)
         self.times.attend += perf_counter() - began
         self.peak = max(self.peak, self.nbytes())
-        if not needs.log_probs:
+        if not needs.log_probs and not self._drafting and not self._waits(incoming):
             self._cut(number, incoming, scaling)
         return out
 
@@ -134,11 +135,52 @@ class Engine:
                 old = layer.figures.get("log_prob")
                 layer.figures["log_prob"] = given if old is None else torch.cat((old, given), dim=-1)
                 self._cut(number, incoming, scaling)
+        elif self._waits(incoming):
+            self._cut_all(incoming, scaling)
         for layer in self.layers:
             layer.figures.pop(_RANK, None)
         self._shared.clear()
+        if self._drafting:
+            return
         if policy.when == "prompt" or policy.needs.queries == ALL or policy.needs.passing:
             self._queries.clear()
+
+    # -- reading ahead of a cut
+
+    def _waits(self, incoming: Incoming) -> bool:
+        """Whether the cut comes when the pass is through, as something may be read ahead of it."""
+        return self.plan.policy.foresight is not None and incoming.places.shape[1] > 1 and not self._drafting
+
+    def due(self, incoming: Incoming) -> bool:
+        """Whether something is to be read ahead, as rows are going to be cut."""
+        if not self._waits(incoming):
+            return False
+        slack = 0 if incoming.first else self.plan.policy.slack
+        for number, layer in enumerate(self.layers):
+            if layer.seen is not None and self._over(layer, self._rooms(number, layer.seen), slack):
+                return True
+        return False
+
+    def draft(self, incoming: Incoming, scaling: float) -> Engine:
+        """A copy that reads ahead: it is cut first where the policy says so, then no more, and keeps its queries."""
+        other = self.fork()
+        other._arrived = self._arrived
+        foresight = self.plan.policy.foresight
+        if foresight is not None and foresight.cut:
+            other._cut_all(incoming, scaling)
+        other._drafting = True
+        return other
+
+    def listen(self, draft: Engine) -> None:
+        """Takes over the queries of a copy that has read ahead."""
+        self._queries = dict(draft._queries)
+        self.peak = max(self.peak, unique_bytes([*self.tensors(), *draft.tensors()]))
+
+    def _cut_all(self, incoming: Incoming, scaling: float) -> None:
+        for number in range(len(self.layers)):
+            self._cut(number, incoming, scaling)
+
+    # -- attending
 
     def _attended(self, number: int, rows: tuple[Tensor, Tensor, Tensor], incoming: Incoming, scaling: float) -> Tensor:
         queries, keys, values = rows

@@ -21,6 +21,7 @@ from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface, Cache
 
 from memspan.core.errors import UsageError
+from memspan.kv.drafting import read_ahead
 from memspan.kv.engine import Engine, Incoming, Plan, Shape
 from memspan.kv.signals import Rotary, View
 from memspan.kv.store.pages import unique_bytes
@@ -321,6 +322,16 @@ class KVCache(Cache):
         self._last = hidden[:, -1:].detach().clone()
         return torch.cat(given, dim=1).masked_fill(self._incoming.places <= 0, 0.0)
 
+    def look_ahead(self, model: Model, hidden: Tensor) -> None:
+        """Reads ahead with a copy what the policy wants to know the queries of. hidden: the decoder's output"""
+        incoming, foresight = self._incoming, self.engine.plan.policy.foresight
+        if incoming is None or foresight is None or not self.engine.due(incoming):
+            return
+        draft = self.at(self.engine.draft(incoming, self._scaling), self._read + incoming.places.shape[1])
+        last = hidden.gather(1, incoming.places.argmax(-1)[:, None, None].expand(-1, 1, hidden.shape[-1]))
+        read_ahead(decoder_of(model), model.get_output_embeddings(), draft, foresight, last)
+        self.engine.listen(draft.engine)
+
     def end(self, log_probs: Tensor | None) -> None:
         """The pass is through."""
         assert self._incoming is not None
@@ -423,6 +434,7 @@ class _Attached:
         if output is None:
             cache.broken()
             return
+        cache.look_ahead(self.model, output[0])
         log_probs = None
         if self.plan.policy.needs.log_probs:
             log_probs = cache.told(self.model.get_output_embeddings(), output[0])

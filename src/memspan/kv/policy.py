@@ -15,6 +15,19 @@ from memspan.kv.store.codec import Codec
 When = Literal["prompt", "always"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foresight:
+    """Tokens that a copy of the cache reads ahead of a cut, for their queries only; then the copy is forgotten.
+
+    count: how many the model writes by itself, the likeliest each time;  ids: those it reads instead, where given
+    cut: whether the copy is cut before, by the queries that there are
+    """
+
+    count: int = 0
+    ids: tuple[int, ...] = ()
+    cut: bool = True
+
+
 class Policy:
     """Decides which rows of a layer stay. A method overrides `score` and, where it needs to, the rest.
 
@@ -42,6 +55,11 @@ class Policy:
     def when(self) -> When:
         """ "prompt": after each forward pass of several tokens; "always": after each token too."""
         return "prompt"
+
+    @property
+    def foresight(self) -> Foresight | None:
+        """What is read ahead of each cut after several tokens; its queries come after those there are."""
+        return None
 
     @property
     def slack(self) -> int:
