@@ -16,7 +16,7 @@ from memspan.core.registry import load
 from memspan.kv.budget import Room
 from memspan.kv.engine import Plan, Shape
 from memspan.kv.policy import KeepAll, Lookup, Policy
-from memspan.kv.store.codec import Codec
+from memspan.kv.store.codec import Codec, ForModel
 from memspan.kv.store.shelved import Session
 from memspan.kv.store.tiers import Tier
 
@@ -59,6 +59,8 @@ def compress(
         raise UsageError(f"{type(policy).__name__} has pages of its own; call it without codec={codec!r}")
     form = codec or policy.codec or "raw"
     chosen: Codec = load("codec", form)() if isinstance(form, str) else form
+    if isinstance(chosen, ForModel):
+        chosen = chosen.for_model(shape.rotary)
     sealing = form != "raw"
     room = _room(
         budget or Budget(ratio=1.0), policy, shape, chosen if sealing else None, next(model.parameters()), slots

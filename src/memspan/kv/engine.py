@@ -84,7 +84,8 @@ class Engine:
         policy = plan.policy
         self._sealing = plan.sealing
         self.layers = [
-            Layer(plan.slots, plan.codec, self._sealing, plan.residual, policy.seal) for _ in range(plan.shape.layers)
+            Layer(plan.slots, plan.codec, self._sealing, plan.residual, policy.seal, policy.whole)
+            for _ in range(plan.shape.layers)
         ]
         self._lookups = None
         if isinstance(policy, Lookup):
@@ -205,7 +206,8 @@ class Engine:
             return
         assert layer.seen is not None
         began = perf_counter()
-        if self._sealing and not layer.notes and layer.ripe:
+        noting = self._sealing and type(policy).note is not Policy.note and not layer.notes
+        if noting and layer.columns > layer.residual:
             layer.notes = dict(policy.note(self.view(number, scaling)))
         prompt = incoming.places.shape[1] > 1
         if prompt and self._weigh(number, scaling):

@@ -79,6 +79,11 @@ class Policy:
         """How many of the newest rows stay out of such pages [tokens]."""
         return 32
 
+    @property
+    def whole(self) -> int:
+        """How many of the first rows are in pages as they are, rounded up to pages [tokens]."""
+        return 0
+
     def note(self, view: View) -> Mapping[str, Tensor]:
         """What is noted once of each head, before its first rows go into pages: by name, (batch, kv_heads, ...)."""
         return {}

@@ -3,9 +3,9 @@
 Source: Hooper et al. 2024, "KVQuant: Towards 10 Million Context Length LLM Inference with KV Cache Quantization",
 arXiv:2401.18079: keys by channel and values by token are scaled into [-1, 1] without their outliers (1 %), levels come
 from a k-means over calibration data weighted by Fisher information, outliers are kept sparse, first tokens whole.
-Ours differs: keys come as the cache has them, after RoPE; without calibrated levels each page fits its own; a page
-keeps the same number of outliers as any other, those that stand out most from their channel or token; Q-Norm and the
-first tokens are left to whoever chooses levels and codecs.
+Ours differs: keys are coded as they are given, after RoPE unless the codec "unrotated" turns them back; without
+calibrated levels each page fits its own; a page keeps the same number of outliers as any other, those that stand out
+most from their channel or token; Q-Norm and the first tokens are left to whoever chooses levels and codecs.
 """
 
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ class Nuq:
         year=2024,
         claims=("less than 0.1 perplexity lost at 3 bits",),
         needs="torch",
-        failures=("keys are coded after RoPE; the paper codes them before it",),
+        failures=("keys after RoPE: channels that turn have no range of their own",),
     )
 
     def encode_keys(self, rows: Tensor, positions: Tensor) -> Parts:
@@ -71,14 +71,29 @@ class Nuq:
         """Values (pages, slots, dim): outliers exactly, others at the level nearest to them."""
         return in_blocks(partial(self._decoded, self.value_levels), parts, like)
 
-    def _encoded(self, rows: Tensor, axis: int, given: tuple[float, ...] | None) -> Parts:
-        if self.bits not in (2, 3, 4) or (given is not None and len(given) != 1 << self.bits):
-            raise UsageError(f"{self.bits} bits and {len(given or ())} levels; use 2, 3 or 4 bits and 2 ** bits levels")
+    def levels(self, rows: Tensor, axis: Literal[1, 2]) -> tuple[float, ...]:
+        """2 ** bits levels that fit many pages together, to be given as key_levels (axis 1) or value_levels (axis 2).
+
+        rows: (pages, slots, dim)
+        """
+        scaled, _, aside = self._scaled(rows, axis)[:3]
+        fitted = fit_levels(scaled.view(1, -1), self.bits, ~aside.view(1, -1))
+        return tuple(fitted[0].tolist())
+
+    def _scaled(self, rows: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Numbers in [-1, 1] and outliers' places of each page, which they are, middles and widths."""
         pages, slots, dim = rows.shape
         places = _outliers(rows, axis, round(self.outliers * slots * dim))
         aside = torch.zeros((pages, slots * dim), dtype=torch.bool, device=rows.device).scatter_(1, places, True)
         middles, widths = _middles_and_widths(rows, aside.view(rows.shape), axis)
         scaled = ((rows.float() - middles.float()) / _divisor(widths)).flatten(1).masked_fill_(aside, 0)
+        return scaled, places, aside, middles, widths
+
+    def _encoded(self, rows: Tensor, axis: int, given: tuple[float, ...] | None) -> Parts:
+        if self.bits not in (2, 3, 4) or (given is not None and len(given) != 1 << self.bits):
+            raise UsageError(f"{self.bits} bits and {len(given or ())} levels; use 2, 3 or 4 bits and 2 ** bits levels")
+        pages, slots, dim = rows.shape
+        scaled, places, aside, middles, widths = self._scaled(rows, axis)
         parts = {
             "middles": middles,
             "widths": widths,

@@ -6,6 +6,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, dtype
 
+from memspan.kv.signals import Rotary
+
 Parts = dict[str, Tensor]
 """Tensors by name; the first axis of each is the pages."""
 
@@ -15,9 +17,9 @@ class Codec(Protocol):
     """Turns whole pages into parts and back.
 
     A page is complete in itself: its scales and tables lie in its parts, and it is coded alike whatever pages are
-    coded with it, but for zeros at the end of an axis, which change nothing (`joined` adds them). Slots past the end
-    of a page's rows repeat its last row, so that statistics over a page stay those of its rows; what comes back in
-    them means nothing. What a page takes is the sum of its parts' bytes.
+    coded with it, but for zeros at the end of an axis, which change nothing (`joined` adds them). Slots without a row
+    repeat one of the page's rows (`repeated`), so that statistics over a page stay those of its rows; what comes back
+    in them means nothing. What a page takes is the sum of its parts' bytes.
     """
 
     def encode_keys(self, rows: Tensor, positions: Tensor) -> Parts:
@@ -40,6 +42,28 @@ class Codec(Protocol):
     def decode_values(self, parts: Mapping[str, Tensor], like: dtype) -> Tensor:
         """Values (pages, slots, dim) of that dtype; read, never write."""
         ...
+
+
+@runtime_checkable
+class ForModel(Protocol):
+    """A codec that has to know how a model turns its keys."""
+
+    def for_model(self, rotary: Rotary) -> Codec:
+        """The same for that model."""
+        ...
+
+
+def repeated(positions: Tensor) -> Tensor:
+    """Which slot's row lies in each slot: its own, where absent that of the last row before, else of the first after.
+
+    positions: (pages, slots), -1 where no row is
+
+    >>> repeated(torch.tensor([[-1, 7, -1, 9]])).tolist()
+    [[1, 1, 1, 3]]
+    """
+    here = positions >= 0
+    before = torch.where(here, torch.arange(positions.shape[1], device=positions.device), -1).cummax(dim=-1).values
+    return torch.where(before < 0, here.to(torch.int8).argmax(dim=-1, keepdim=True), before)
 
 
 def joined(many: Sequence[Mapping[str, Tensor]]) -> Parts:

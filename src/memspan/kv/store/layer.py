@@ -9,6 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from memspan.core.registry import load
 from memspan.kv.attend import block_of, mixed, mixed_pages, scored, scored_pages, softmax, sum_of
 from memspan.kv.store.codec import Codec
 from memspan.kv.store.pages import Segment, unique_bytes
@@ -62,6 +63,7 @@ class Layer:
     slots: rows a page;  codec: how rows lie in pages
     sealing: whether all rows but the newest go to pages; else only those that need it, as heads of different length do
     residual: newest rows that stay out of pages where all others go there [tokens];  thinned: what pages hold of rows
+    whole: first columns that are in pages as they are, rounded up to pages [tokens]
     notes: what was noted of each head, by name, (batch, kv_heads, ...)
     seen: tokens of each sequence so far, (batch,);  figures: by name, (batch, kv_heads, columns) float32
     """
@@ -71,6 +73,7 @@ class Layer:
     sealing: bool = False
     residual: int = 0
     thinned: Thinned | None = None
+    whole: int = 0
     notes: dict[str, Tensor] = field(default_factory=dict)
     segments: list[Segment] = field(default_factory=list)
     tail: Tail | None = None
@@ -144,7 +147,7 @@ class Layer:
             return
         old, newest = self._parted(lengths, width)
         if bool(old.any()):
-            self.segments = [self._paged(keys, values, positions.masked_fill(~old, -1))]
+            self.segments = self._paged(keys, values, positions.masked_fill(~old, -1))
         pad = self.columns - width
         figures = {name: torch.nn.functional.pad(rows, (0, pad)) for name, rows in self.figures.items()}
         if self.sealing and self.residual:
@@ -163,10 +166,19 @@ class Layer:
         old = columns < (lengths - residual)[..., None]
         return old, (lengths - residual)[..., None] + torch.arange(residual, device=lengths.device)
 
-    def _paged(self, keys: Tensor, values: Tensor, positions: Tensor) -> Segment:
+    def _paged(self, keys: Tensor, values: Tensor, positions: Tensor) -> list[Segment]:
+        """Columns in pages: in those of the codec, and before them, where none are yet, the first ones as they are."""
         if self.thinned is not None:
             keys, values = self.thinned(keys, values, self.notes)
-        return Segment.of(self.codec, self.slots, keys, values, positions)
+        begin = 0 if self.segments else -(-self.whole // self.slots) * self.slots
+        if not bool((positions[:, :, :begin] >= 0).any()):
+            begin = 0
+        parts = []
+        for codec, some in ((load("codec", "raw")(), slice(0, begin)), (self.codec, slice(begin, None))):
+            if bool((positions[:, :, some] >= 0).any()):
+                rows = keys[:, :, some], values[:, :, some], positions[:, :, some]
+                parts.append(Segment.of(codec, self.slots, *rows))
+        return parts
 
     @property
     def ripe(self) -> int:
@@ -183,7 +195,9 @@ class Layer:
         keys, values, positions = self.tail.parts()
         if bool((positions[:, :, :count] >= 0).any()):
             sealed = self._paged(keys[:, :, :count], values[:, :, :count], positions[:, :, :count])
-            self.segments[-1:] = [self.segments[-1].joined(sealed)] if self.segments else [sealed]
+            if self.segments and self.segments[-1].pages.codec is self.codec:
+                sealed[:1] = [self.segments.pop().joined(sealed[0])]
+            self.segments += sealed
         else:
             first = self.columns - self.tail.count
             self.figures = {

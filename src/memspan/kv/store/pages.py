@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from memspan.kv.store.codec import Codec, Parts
+from memspan.kv.store.codec import Codec, Parts, repeated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,10 +181,7 @@ def _repeated_end(rows: Tensor, count: int) -> Tensor:
 
 def _filled(rows: Tensor, positions: Tensor) -> Tensor:
     """Absent slots repeat the row before them, those before the first row that one. rows: (pages, slots, dim)"""
-    here = positions >= 0
-    if bool(here.all()):
+    if bool((positions >= 0).all()):
         return rows
-    slots = torch.arange(rows.shape[1], device=rows.device)
-    before = torch.where(here, slots, -1).cummax(dim=-1).values
-    index = torch.where(before < 0, here.to(torch.int8).argmax(dim=-1, keepdim=True), before)
+    index = repeated(positions)
     return rows.gather(1, index[..., None].expand(-1, -1, rows.shape[-1]))
