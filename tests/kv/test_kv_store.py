@@ -267,3 +267,12 @@ def test_taken_pages_are_those():
     keys, values, positions = _rows(1, 8)
     pages = Pages.of(RAW, keys[0], values[0], positions[0])
     assert torch.equal(pages.taken(torch.tensor([1])).fetch()[0], keys[0, 1:])
+
+
+def test_a_head_whose_first_pages_are_missing_is_read_where_it_lies():
+    """Padding that fills whole pages leaves none there, and what comes after stays in its columns."""
+    pair = Pair(Layer(SLOTS, RAW, True), Plain(2), torch.Generator().manual_seed(0))
+    pair.append(4 * SLOTS, [0, 2 * SLOTS + 1])
+    pair.layer.seal()
+    pair.agree()
+    pair.attend()

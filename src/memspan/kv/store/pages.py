@@ -70,7 +70,7 @@ class Segment:
     positions: true places of the columns, (batch, kv_heads, width * slots) int32, -1 where no row is
     even: whether every head has as many pages as columns need, and where compact as many rows
     runs: first slot and the one after the last of each head of each sequence, where its pages lie one after the other
-        in order; None where they do not
+        in order and hold its first columns; None where they do not
     compact: whether each head's rows come before its absent columns; then runs hold rows only
     """
 
@@ -126,7 +126,11 @@ class Segment:
         firsts = [0, *begins[:-1]]
         ends = [first + count for first, count in zip(firsts, rows.flatten().tolist(), strict=True)]
         runs = tuple(zip(firsts, ends if compact else begins, strict=True))
-        even = bool((table >= 0).all()) and (not compact or bool((rows == rows.flatten()[:1]).all()))
+        there = table >= 0
+        leading = torch.arange(there.shape[-1], device=there.device) < there.sum(-1, keepdim=True)
+        even = bool(there.all()) and (not compact or bool((rows == rows.flatten()[:1]).all()))
+        if not torch.equal(there, leading):
+            return cls(pages=pages, table=table, positions=positions, even=False, runs=None)
         return cls(pages=pages, table=table, positions=positions, even=even, runs=runs, compact=compact)
 
     def dense(self) -> tuple[Tensor, Tensor]:
