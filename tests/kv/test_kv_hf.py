@@ -365,8 +365,6 @@ def test_dropped_rows_cannot_come_back(model):
 @pytest.mark.parametrize(
     ("arguments", "error", "why"),
     [
-        ({"budget": Budget(tokens=3), "sinks": 4}, UsageError, "4 always stay"),
-        ({"budget": Budget(bytes=10)}, UsageError, "a budget of 0 rows"),
         ({"budget": Budget(tokens=0)}, UsageError, "holds nothing"),
         ({"budget": Budget(ratio=0)}, UsageError, "holds nothing"),
         ({"budget": Budget(tokens=8, ratio=0.5)}, UsageError, "one unit"),
@@ -376,11 +374,21 @@ def test_dropped_rows_cannot_come_back(model):
     ],
 )
 def test_a_wrong_setting_is_told(model, arguments, error, why):
-    """With what was wrong in it; the model stays as it was, and a first pass that fails leaves nothing."""
-    cache = None
-    with pytest.raises(error, match=why), kv.compress(model, **arguments) as cache:
-        _logits(model, _ids(), past_key_values=cache)
-    assert cache is None or (cache.get_seq_length() == 0 and cache.nbytes() == 0)
+    """When the context opens, with what was wrong in it."""
+    with pytest.raises(error, match=why), kv.compress(model, **arguments):
+        raise AssertionError("the context opened")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [({"budget": Budget(tokens=3), "sinks": 4}, "4 always stay"), ({"budget": Budget(bytes=10)}, "a budget of 0 rows")],
+)
+def test_too_small_a_budget_is_told(model, arguments, why):
+    """With the first prompt, which leaves nothing behind."""
+    with kv.compress(model, **arguments) as cache:
+        with pytest.raises(UsageError, match=why):
+            _logits(model, _ids(), past_key_values=cache)
+        assert cache.get_seq_length() == 0 and cache.nbytes() == 0
 
 
 def test_a_share_above_one_is_no_budget():

@@ -91,9 +91,9 @@ def _changes_rows(policy: Policy) -> bool:
 
 def keeps_all_under_no_limit(policy: Policy) -> None:
     """With a ratio of 1 nothing is lost: a prompt in pieces, and tokens after it, give the stock logits."""
-    ids = _ids(2, PROMPT + 4)
+    ids = tokens(2, PROMPT + 4)
     stock = _stock(ids)
-    with _open(policy, Budget(ratio=1.0)) as held:
+    with opened(policy, Budget(ratio=1.0)) as held:
         got = [_told(held, part) for part in (ids[:, :60], ids[:, 60:PROMPT], *ids[:, PROMPT:].tensor_split(4, dim=1))]
     _close(torch.cat(got, dim=1), stock, STOCK)
 
@@ -103,11 +103,11 @@ def holds_its_budget(policy: Policy) -> None:
 
     A policy that does not fill its budget holds no more than that.
     """
-    ids = _ids(2, PROMPT)
+    ids = tokens(2, PROMPT)
     bytes_of_most = _bytes_of(policy, None, 0.8, ids)
     budgets = [Budget(ratio=ratio) for ratio in (0.5, 0.25, 0.125)]
     for budget in (*budgets, Budget(tokens=_tokens(policy, 20)), Budget(bytes=bytes_of_most)):
-        with _open(policy, budget) as held:
+        with opened(policy, budget) as held:
             _told(held, ids)
             room = _room(held, len(ids))
             rows = torch.stack([layer.sum(-1) for layer in held.lengths()])
@@ -120,10 +120,10 @@ def holds_its_budget(policy: Policy) -> None:
 def holds_its_budget_while_writing(policy: Policy) -> None:
     """Token by token it never stands over the budget by more than its slack."""
     room = _tokens(policy, 20)
-    with _open(policy, Budget(tokens=room)) as held:
-        _told(held, _ids(2, PROMPT))
+    with opened(policy, Budget(tokens=room)) as held:
+        _told(held, tokens(2, PROMPT))
         for step in range(40):
-            _told(held, _ids(2, 1, seed=step))
+            _told(held, tokens(2, 1, seed=step))
             rows = sum(int(layer.sum(-1).max()) for layer in held.lengths())
             most = (room + policy.slack) * LAYERS * KV_HEADS
             assert rows <= most, f"{rows} rows after {step + 1} tokens, {most} are allowed"
@@ -134,10 +134,10 @@ def holds_a_budget_in_bytes(policy: Policy) -> None:
 
     After a prompt; while writing as well, where the policy cuts after each token.
     """
-    ids = _ids(2, 2 * PROMPT)
+    ids = tokens(2, 2 * PROMPT)
     for codec in (None, "int4") if policy.codec is None else (None,):
         limit = _bytes_of(policy, codec, 0.8, ids)
-        with _open(policy, Budget(bytes=limit), codec=codec) as held:
+        with opened(policy, Budget(bytes=limit), codec=codec) as held:
             for step in range(20 if policy.when == "always" else 1):
                 _told(held, ids[:, step : step + 1] if step else ids, mask=None if step else _left(2, 2 * PROMPT, 11))
                 assert held.nbytes() <= limit, f"{held.nbytes()} bytes after {step} tokens with {codec}, not {limit}"
@@ -145,9 +145,9 @@ def holds_a_budget_in_bytes(policy: Policy) -> None:
 
 def tells_its_bytes(policy: Policy) -> None:
     """What nbytes() tells is what the tensors take that can be reached from the cache, each storage once."""
-    with _open(policy, Budget(ratio=0.5)) as held:
+    with opened(policy, Budget(ratio=0.5)) as held:
         for time in (PROMPT, 20, 1):
-            _told(held, _ids(2, time), mask=_left(2, time, 7) if time == PROMPT else None)
+            _told(held, tokens(2, time), mask=_left(2, time, 7) if time == PROMPT else None)
             told, found = held.nbytes(), _reachable_bytes(held)
             assert told == found, f"nbytes() tells {told}, tensors take {found}"
 
@@ -155,10 +155,10 @@ def tells_its_bytes(policy: Policy) -> None:
 def keeps_what_is_protected(policy: Policy) -> None:
     """The first and the newest tokens that always stay are in every head, after a prompt and after what follows."""
     sinks, recent = 3, 7
-    with _open(policy, Budget(tokens=_tokens(policy, 20)), sinks=sinks, recent=recent) as held:
+    with opened(policy, Budget(tokens=_tokens(policy, 20)), sinks=sinks, recent=recent) as held:
         read = 0
         for time in (PROMPT, 30, 1, 30):
-            _told(held, _ids(2, time, seed=read))
+            _told(held, tokens(2, time, seed=read))
             read += time
             wanted = {*range(sinks), *range(read - recent, read)}
             for number, row, head, places in _each_head(held):
@@ -168,12 +168,12 @@ def keeps_what_is_protected(policy: Policy) -> None:
 
 def a_padded_row_is_as_alone(policy: Policy) -> None:
     """A sequence padded on the left within a batch keeps the same rows and gives the same logits as by itself."""
-    pad, ids, question = 17, _ids(2, PROMPT), _ids(2, 5, seed=9)
-    with _open(policy, Budget(ratio=0.5)) as held:
+    pad, ids, question = 17, tokens(2, PROMPT), tokens(2, 5, seed=9)
+    with opened(policy, Budget(ratio=0.5)) as held:
         first = _told(held, ids, mask=_left(2, PROMPT, pad))[:1, pad:]
         together = _rows_of(held, 0)
         second = _told(held, question)[:1]
-    with _open(policy, Budget(ratio=0.5)) as held:
+    with opened(policy, Budget(ratio=0.5)) as held:
         _close(_told(held, ids[:1, pad:]), first, ALONE)
         alone = _rows_of(held, 0)
         assert alone == together, f"alone {alone}, in the batch {together}"
@@ -185,10 +185,10 @@ def chunks_are_as_one_prompt(policy: Policy) -> None:
 
     In the first layer: what reaches the others has been through attention to what was left of the chunks before.
     """
-    ids, budget = _ids(2, PROMPT), Budget(tokens=_tokens(policy, 24))
+    ids, budget = tokens(2, PROMPT), Budget(tokens=_tokens(policy, 24))
     kept = []
     for size in (PROMPT, policy.slack + 24):
-        with _open(policy, budget) as held:
+        with opened(policy, budget) as held:
             for end in range(PROMPT % size or size, PROMPT + 1, size):
                 _told(held, ids[:, max(0, end - size) : end])
             kept.append([places for number, *_, places in _each_head(held) if number == 0])
@@ -197,10 +197,10 @@ def chunks_are_as_one_prompt(policy: Policy) -> None:
 
 def positions_ascend(policy: Policy) -> None:
     """In each head the true places of its rows grow from one to the next, and are of tokens that were read."""
-    with _open(policy, Budget(ratio=0.25)) as held:
+    with opened(policy, Budget(ratio=0.25)) as held:
         read = 0
         for time in (PROMPT, 1, 30, 1, 1):
-            _told(held, _ids(2, time, seed=read))
+            _told(held, tokens(2, time, seed=read))
             read += time
             for number, row, head, places in _each_head(held):
                 where = f"layer {number}, sequence {row}, head {head}: {places}"
@@ -238,8 +238,8 @@ def heads_may_change_places(policy: Policy) -> None:
 
 def forks_go_on_by_themselves(policy: Policy) -> None:
     """A fork and its original read on as if the other were not there, and a fork leaves nothing behind."""
-    ids, ways = _ids(2, PROMPT), [_ids(2, 30, seed=seed) for seed in (5, 6)]
-    with _open(policy, Budget(ratio=0.5), codec="int8") as held:
+    ids, ways = tokens(2, PROMPT), [tokens(2, 30, seed=seed) for seed in (5, 6)]
+    with opened(policy, Budget(ratio=0.5), codec="int8") as held:
         _told(held, ids)
         fork = held.fork()
         shared = _storages(held) & _storages(fork)
@@ -252,7 +252,7 @@ def forks_go_on_by_themselves(policy: Policy) -> None:
         del fork, own
         assert all(left() is None for left in watched), "a fork that was dropped is still there"
     for way, first, second in zip(ways, mixed, rest, strict=True):
-        with _open(policy, Budget(ratio=0.5), codec="int8") as held:
+        with opened(policy, Budget(ratio=0.5), codec="int8") as held:
             _told(held, ids)
             _close(_told(held, way[:, :15]), first, ALONE)
             _close(_told(held, way[:, 15:]), second, ALONE)
@@ -260,9 +260,9 @@ def forks_go_on_by_themselves(policy: Policy) -> None:
 
 def attends_to_what_it_holds(policy: Policy) -> None:
     """After a cut each layer gives what attention over all tokens gives under a mask of the rows that are left."""
-    with _open(policy, Budget(ratio=0.25)) as held, _recorded(held.engine) as steps:
+    with opened(policy, Budget(ratio=0.25)) as held, _recorded(held.engine) as steps:
         for time in (PROMPT, 1, 1, 5, 1):
-            _told(held, _ids(2, time, seed=time))
+            _told(held, tokens(2, time, seed=time))
     past: dict[int, list[_Step]] = {}
     for step in steps:
         earlier = past.setdefault(step.number, [])
@@ -273,18 +273,18 @@ def attends_to_what_it_holds(policy: Policy) -> None:
 def gives_numbers(policy: Policy) -> None:
     """Logits are finite in a batch with much padding, in two precisions, long after the prompt."""
     for dtype in (torch.float32, torch.bfloat16):
-        with _open(policy, Budget(tokens=_tokens(policy, 12)), dtype=dtype) as held:
+        with opened(policy, Budget(tokens=_tokens(policy, 12)), dtype=dtype) as held:
             pad = PROMPT - 2
-            parts = [_told(held, _ids(2, PROMPT), mask=_left(2, PROMPT, pad))[:, pad:]]
-            parts += [_told(held, _ids(2, time, seed=time)) for time in (1, 1, 20, 1)]
+            parts = [_told(held, tokens(2, PROMPT), mask=_left(2, PROMPT, pad))[:, pad:]]
+            parts += [_told(held, tokens(2, time, seed=time)) for time in (1, 1, 20, 1)]
         assert all(bool(part.isfinite().all()) for part in parts), f"logits that are no numbers in {dtype}"
 
 
 def keeps_no_state(policy: Policy) -> None:
     """A second cache of the same policy keeps what the first kept, whatever was read in between."""
     kept, before = [], repr(policy)
-    for ids in (_ids(2, PROMPT), _ids(1, PROMPT // 2, seed=4), _ids(2, PROMPT)):
-        with _open(policy, Budget(ratio=0.25)) as held:
+    for ids in (tokens(2, PROMPT), tokens(1, PROMPT // 2, seed=4), tokens(2, PROMPT)):
+        with opened(policy, Budget(ratio=0.25)) as held:
             _told(held, ids)
             kept.append([places for *_, places in _each_head(held)])
     assert kept[0] == kept[2] and repr(policy) == before, "it remembers what it has read"
@@ -311,7 +311,8 @@ def _model(dtype: torch.dtype) -> Model:
 
 
 @contextmanager
-def _open(policy: Policy, budget: Budget, *, dtype: torch.dtype = torch.float32, **more: Any) -> Iterator[KVCache]:
+def opened(policy: Policy, budget: Budget, *, dtype: torch.dtype = torch.float32, **more: Any) -> Iterator[KVCache]:
+    """A cache of the small model, without gradients. more: what compress() takes"""
     if policy.codec is not None:
         more.pop("codec", None)
     with torch.no_grad(), compress(_model(dtype), policy, budget, **more) as held:
@@ -330,7 +331,8 @@ def _stock(ids: Tensor) -> Tensor:
     return logits
 
 
-def _ids(batch: int, time: int, seed: int = 0) -> Tensor:
+def tokens(batch: int, time: int, seed: int = 0) -> Tensor:
+    """Ids to read, (batch, time)."""
     return torch.randint(VOCABULARY, (batch, time), generator=torch.Generator().manual_seed(100 * seed + time))
 
 
@@ -355,7 +357,7 @@ def _room(held: KVCache, batch: int) -> int:
 
 def _bytes_of(policy: Policy, codec: str | None, share: float, ids: Tensor) -> int:
     """What a share of the rows of these tokens takes, and what comes with them."""
-    with _open(policy, Budget(ratio=1.0), codec=codec) as held:
+    with opened(policy, Budget(ratio=1.0), codec=codec) as held:
         room = held.engine.plan.room
     rows = LAYERS * KV_HEADS * ids.numel() * share
     return int(rows * (room.row_bytes + room.newest_bytes) / 2 + room.fixed * len(ids))
@@ -432,9 +434,9 @@ def _cuts(policy: Policy, budget: Budget) -> list[_Cut]:
 
     assert is_dataclass(policy), "a method is a frozen dataclass"
     watched = Watched(**{one.name: getattr(policy, one.name) for one in fields(policy)})
-    with _open(watched, budget) as held:
+    with opened(watched, budget) as held:
         for seed, time in enumerate((PROMPT, 40)):
-            _told(held, _ids(2, time, seed=seed))
+            _told(held, tokens(2, time, seed=seed))
     assert cuts, "nothing was cut"
     return cuts
 

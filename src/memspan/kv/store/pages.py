@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from memspan.kv.store.codec import Codec, Parts, repeated
+from memspan.kv.store.codec import Codec, Parts, joined, repeated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +53,8 @@ class Pages:
         """Pages of both, of one codec, in an order of their numbers; the other's count on from these."""
         return replace(
             self,
-            keys={name: torch.cat((part, other.keys[name]))[order] for name, part in self.keys.items()},
-            values={name: torch.cat((part, other.values[name]))[order] for name, part in self.values.items()},
+            keys={name: part[order] for name, part in joined((self.keys, other.keys)).items()},
+            values={name: part[order] for name, part in joined((self.values, other.values)).items()},
         )
 
     def tensors(self) -> list[Tensor]:
