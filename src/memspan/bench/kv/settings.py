@@ -24,10 +24,11 @@ _W16 = {"window": 16}
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Settings other than a method's defaults, and why."""
+    """Settings other than a method's defaults, and why. budgets: None = those of the run"""
 
     settings: Settings
     reason: str
+    budgets: tuple[float, ...] | None = None
 
 
 FITTED: Mapping[str, Fitted] = {
@@ -37,6 +38,11 @@ FITTED: Mapping[str, Fitted] = {
     "chunkkv": Fitted({"scores": ["snapkv", _W16]}, WINDOW),
     "windowkv": Fitted({"suffix": 16, "shared": 1, "beta": 2.0}, f"{WINDOW}; {LAYERS}"),
     "pyramidkv": Fitted({"beta": 2.0}, LAYERS),
+    "epicache": Fitted(_W16, f"{WINDOW}; no patched prompt, layers share evenly"),
+    "compresskv": Fitted({}, "no heads found beforehand: all of them choose"),
+    "hack": Fitted({}, "no heads sorted beforehand: each cut judges by its own window"),
+    "trim_kv": Fitted({}, "no gates trained: the newest stay"),
+    "kvquant": Fitted({}, "drops nothing: only its pages are smaller", (1.0,)),
     "corm": Fitted({"window": 32, "newest": 16}, "256 of each are half of the prompt"),
     "lookahead_q": Fitted(_W16, WINDOW),
     "think": Fitted({"window": 16, "evicts": ["snapkv", _W16]}, "alone it drops channels and no rows: over SnapKV"),
@@ -95,7 +101,9 @@ def ours(names: list[str]) -> list[System]:
 def _method(name: str) -> System:
     fitted = FITTED.get(name, Fitted({}, ""))
     kind = "lookup" if issubclass(load("kv", name), Lookup) else "memspan"
-    return System(name=name, kind=kind, method=name, settings=fitted.settings, reason=fitted.reason)
+    return System(
+        name=name, kind=kind, method=name, settings=fitted.settings, reason=fitted.reason, budgets=fitted.budgets
+    )
 
 
 _SNAP = {"window_size": 16, "kernel_size": 5}
