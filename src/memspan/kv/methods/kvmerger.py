@@ -67,7 +67,7 @@ class KVMerger(Policy):
 
 
 def _unlike(keys: Tensor) -> Tensor:
-    """Minus the cosine with the key before; for the first 2, which is above all. (batch, kv_heads, time, dim) to (.., time)"""
+    """Minus the cosine with the key before, (batch, kv_heads, time); 2 for the first. keys: (.., time, dim)"""
     units = torch.nn.functional.normalize(keys.float(), dim=-1)
     apart = -(units[:, :, 1:] * units[:, :, :-1]).sum(-1)
     return torch.nn.functional.pad(apart, (1, 0), value=2.0)

@@ -17,7 +17,7 @@ from torch import Tensor
 from memspan.core.card import Card
 from memspan.core.registry import load
 from memspan.kv.policy import KeepAll, Policy, When
-from memspan.kv.signals import Needs, View, of_group
+from memspan.kv.signals import ALL, Needs, View, of_group
 from memspan.kv.store.codec import Codec
 
 
@@ -57,7 +57,9 @@ class ThinK(Policy):
     def needs(self) -> Needs:
         """The last queries, and what that method needs."""
         needs = self.inner.needs
-        return needs if needs.queries < 0 else replace(needs, queries=max(needs.queries, self.window))
+        if needs.queries:
+            return needs if needs.queries == ALL else replace(needs, queries=max(needs.queries, self.window))
+        return replace(needs, queries=self.window, passing=True)
 
     @property
     def when(self) -> When:
