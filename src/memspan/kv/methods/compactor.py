@@ -4,8 +4,8 @@ Source: Chari and Van Durme 2025, "Compactor: Calibrated Query-Agnostic KV Cache
 Scores", arXiv:2507.08143, algorithm 1 (leverage), the section on non-causal attention, and that on context-calibrated
 compression; which rows stay in any case, the jitter and the logits without scaling after kvpress.
 Ours differs: scores of a sequence are normalised over the heads of a layer together, as both public codes do; the
-attention of a row is noted when it is read, so that a long prompt may come in parts; the sketch is drawn from a seed,
-the same for each sequence.
+attention of a row is noted when it is read, so that a long prompt may come in parts, and a last chunk that is short is
+not filled up with zeros; the sketch is drawn from a seed, the same for each sequence.
 The calibration was read in a summary by others, the paper itself could not be had. Not confirmed: how much more its fit
 punishes quality foretold too high.
 """
