@@ -135,9 +135,25 @@ def test_what_is_right_is_what_the_tasks_own_judge_says(model):
     assert stock["decode_split"] is None and len(keep["decode_split"]) == 3 and keep["decode_split"][1] > 0
 
 
+def test_pages_that_are_looked_up_are_counted_apart(model):
+    """What a look-up method holds at hand and what lies away are together all rows, and more than half is away."""
+    exam = exams(["needle-agnostic"], Sizes(batch=2, context=200, needles=4, seeds=1), 0)[0]
+    found = sat(model, exam.task, System(name="infllm", kind="lookup", method="infllm"), 0.25)
+    everything = 2 * 200 * 2 * 2 * 2 * 48 * 4
+    assert found["away_bytes"] > everything / 2 and found["resident_bytes"] < everything / 2
+    assert found["resident_bytes"] + found["away_bytes"] >= everything
+
+
 def rows_of(name, budget, right):
     """Rows as a run keeps them: one exam of both seeds, each sequence with one question."""
-    costs = {"resident_bytes": 300, "peak_bytes": 600, "decoded_bytes": None, "prefill_s": 0.5, "step_s": 0.01}
+    costs = {
+        "resident_bytes": 300,
+        "away_bytes": 0,
+        "peak_bytes": 600,
+        "decoded_bytes": None,
+        "prefill_s": 0.5,
+        "step_s": 0.01,
+    }
     split = {"prefill_split": None, "decode_split": [0.001, 0.002, 0.003]}
     return {(name, budget, "aware", seed): {"right": [[one] for one in right], **costs, **split} for seed in (0, 1)}
 

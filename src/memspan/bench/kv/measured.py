@@ -15,6 +15,7 @@ from memspan.bench.kv.settings import STOCK, System, policy
 from memspan.core.budget import Budget
 from memspan.kv.compressing import compress
 from memspan.kv.store.pages import unique_bytes
+from memspan.kv.store.tiers import Tier
 from memspan.testing.fidelity import TextModel, divergences
 from memspan.testing.kv_tasks import Task
 
@@ -26,7 +27,10 @@ WHERE = ("score", "attend", "move")
 
 @contextmanager
 def opened(model: Model, system: System, budget: float) -> Iterator[Cache]:
-    """An empty cache of that system for the model. budget: share of the rows that stay"""
+    """An empty cache of that system for the model; pages that are looked up lie in the host's memory.
+
+    budget: share of the rows that stay, or are attended to
+    """
     if system.name == STOCK:
         from transformers import DynamicCache
 
@@ -34,15 +38,21 @@ def opened(model: Model, system: System, budget: float) -> Iterator[Cache]:
         return
     method = None if system.method is None else policy(system.method, system.settings)
     limit = None if system.method is None else Budget(ratio=budget)
-    with compress(model, method, limit, codec=system.codec) as cache:
+    tier: Tier = "host" if system.kind == "lookup" else "device"
+    with compress(model, method, limit, codec=system.codec, tier=tier) as cache:
         yield cache
 
 
 def held(cache: Cache) -> int:
-    """Bytes of what the cache holds, whoever made it."""
+    """Bytes of what the cache holds at hand, whoever made it."""
     if hasattr(cache, "nbytes"):
         return int(cache.nbytes())
     return unique_bytes([rows for layer in cache.layers if layer.is_initialized for rows in (layer.keys, layer.values)])
+
+
+def elsewhere(cache: Cache) -> int:
+    """Bytes of pages that lie in the host's memory until they are looked up."""
+    return int(cache.nbytes("host")) if hasattr(cache, "nbytes") else 0
 
 
 @torch.no_grad()
@@ -56,13 +66,14 @@ def sat(model: Model, task: Task, system: System, budget: float) -> Result:
         began = perf_counter()
         last = model(task.prompt, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
         prefill_s = perf_counter() - began
-        resident = held(cache)
+        resident, away = held(cache), elsewhere(cache)
         clock = _Clock(model)
         right = [clock.turn(_forked(cache), last, *turn) for turn in task.turns]
         engine = getattr(cache, "engine", None)
         return {
             "right": torch.stack(right, 1).int().tolist(),
             "resident_bytes": resident,
+            "away_bytes": away,
             "peak_bytes": max(resident, engine.peak) if engine else resident,
             "decoded_bytes": clock.bytes,
             "prefill_s": prefill_s,
@@ -123,6 +134,7 @@ def strayed(text: TextModel, rows: int, full: Tensor, system: System, budget: fl
             "agreement": agreement.tolist(),
             "seconds": perf_counter() - began,
             "resident_bytes": held(cache),
+            "away_bytes": elsewhere(cache),
             "peak_bytes": max(held(cache), engine.peak) if engine else held(cache),
             "prefill_split": _split(cache),
         }

@@ -44,6 +44,7 @@ function rowsTable(task, rows) {
     },
     fidelity && { label: "KL [nats]", get: (row) => row.kl && row.kl.mean, cell: (row) => told(row.kl) },
     figure("KB", (row) => row.resident_bytes, kb, "of one sequence after the prompt"),
+    figure("away KB", (row) => row.away_bytes || null, kb, "pages in the host's memory that are looked up"),
     figure("peak KB", (row) => row.peak_bytes, kb, "the most while the prompt was read"),
     !fidelity && figure("KB at the end", (row) => row.decoded_bytes, kb, "after the last answer"),
     !fidelity && {

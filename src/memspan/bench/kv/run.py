@@ -226,6 +226,7 @@ def _theirs(peer: Kvpress, task: int, press: Press) -> Result:
     return {
         "right": one.right.astype(int).tolist(),
         "resident_bytes": one.resident_bytes,
+        "away_bytes": 0,
         "peak_bytes": one.peak_bytes,
         "decoded_bytes": None,
         "prefill_s": one.prefill_s,

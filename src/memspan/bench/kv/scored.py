@@ -151,7 +151,7 @@ def _costs(rows: Sequence[Result], sequences: int) -> Result:
 
     step, prefill = middle("step_s"), middle("prefill_s")
     return {
-        **{name: _per(middle(name), batch) for name in ("resident_bytes", "peak_bytes", "decoded_bytes")},
+        **{name: _per(middle(name), batch) for name in ("resident_bytes", "away_bytes", "peak_bytes", "decoded_bytes")},
         "prefill_s": None if prefill is None else round(prefill, 4),
         "step_ms": None if step is None else round(step * 1000, 3),
         "tokens_per_s": round(batch / step) if step else None,

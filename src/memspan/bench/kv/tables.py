@@ -67,7 +67,7 @@ def _accuracy(result: Result) -> Iterator[str]:
         "Of one sequence [KB]: after the prompt, the most while it was read, after the last question. Of a batch: "
         "prefill [s], a decode step [ms], tokens a second; in brackets what of it went to scoring, attention and "
         f"moving rows [ms]. From {_costed(result)}; kvpress runs in a process of its own at the same time. Methods "
-        "that look pages up keep all rows: their budget bounds what is attended to."
+        "that look pages up keep all rows, most in the host's memory (`away`): their budget is what is attended to."
     )
     yield _costs(result)
     yield from _checks(result)
@@ -117,13 +117,13 @@ def _costed(result: Result) -> str:
 
 def _costs(result: Result) -> str:
     task = _costed(result)
-    head = ["system", "budget", "after prompt", "peak", "after decoding", "prefill", "step", "tokens/s"]
+    head = ["system", "budget", "after prompt", "away", "peak", "after decoding", "prefill", "step", "tokens/s"]
     return table(head, [_cost_row(row) for row in result["rows"] if row["task"] == task])
 
 
 def _cost_row(row: Result) -> list[str]:
     step, prefill = row["step_ms"], row["prefill_s"]
-    sizes = (row["resident_bytes"], row["peak_bytes"], row["decoded_bytes"])
+    sizes = (row["resident_bytes"], row["away_bytes"] or None, row["peak_bytes"], row["decoded_bytes"])
     return [
         row["system"],
         percent(row["budget"]),
