@@ -148,3 +148,13 @@ def test_a_tier_that_does_not_fit_is_refused(model, tmp_path):
     ):
         with pytest.raises(UsageError), opened(model, policy, **away):
             pass
+
+
+def test_pages_of_uneven_parts_follow_one_another(away):
+    """A lossless codec's parts grow with their content; pages that come later join those before."""
+    model = circuit().to(torch.bfloat16)
+    with opened(model, RetroInfer(local=16), 1.0) as cache:
+        wanted = read(model, cache, steps=24)
+    for there in ({}, away):
+        with opened(model, RetroInfer(local=16), 1.0, codec="dfloat11", **there) as cache:
+            assert torch.equal(read(model, cache, steps=24), wanted)

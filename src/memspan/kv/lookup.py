@@ -16,6 +16,7 @@ from memspan.kv.asked import Asked
 from memspan.kv.budget import allocate
 from memspan.kv.policy import Lookup
 from memspan.kv.signals import View
+from memspan.kv.store.codec import joined
 from memspan.kv.store.layer import Layer, Looked
 from memspan.kv.store.pages import Pages, Segment
 from memspan.kv.store.shelved import Session, Shelved
@@ -241,11 +242,7 @@ def _taken(view: View, columns: Tensor, present: Tensor) -> View:
 
 
 def _after(pages: Pages, more: Pages) -> Pages:
-    return replace(
-        pages,
-        keys={name: torch.cat((part, more.keys[name])) for name, part in pages.keys.items()},
-        values={name: torch.cat((part, more.values[name])) for name, part in pages.values.items()},
-    )
+    return replace(pages, keys=joined([pages.keys, more.keys]), values=joined([pages.values, more.values]))
 
 
 def _one_after_the_other(old: Tensor, new: Tensor, count: int) -> tuple[Tensor, Tensor]:
