@@ -41,7 +41,7 @@ class SnapKV(Policy):
         return Needs(queries=self.window)
 
     def least(self, room: int) -> int:
-        """The window; a smaller budget shortens it."""
+        """One: a budget smaller than the window shortens it."""
         return 1
 
     def score(self, view: View) -> Tensor:

@@ -34,7 +34,7 @@ class Streaming(Policy):
 
     @property
     def when(self) -> When:
-        """Each token pushes one out."""
+        """While text is written too, some tokens at a time."""
         return "always"
 
     def least(self, room: int) -> int:
