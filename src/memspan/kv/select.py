@@ -31,23 +31,6 @@ def best_over_heads(scores: Tensor, room: Tensor, floor: Tensor) -> Tensor:
     return flat.view(batch, time, heads).transpose(1, 2) & (scores > -torch.inf)
 
 
-def best_chunks(scores: Tensor, room: Tensor, chunk: int, *, whole: bool = True) -> Tensor:
-    """The best runs of `chunk` rows by their mean score, (batch, kv_heads, time) bool; each head by itself.
-
-    whole: keep whole runs only, as many as fit; else the last one is cut so that `room` is used up
-    """
-    batch, heads, time = scores.shape
-    pad = -time % chunk
-    present = scores > -torch.inf
-    filled = torch.nn.functional.pad(scores.masked_fill(~present, 0.0), (0, pad)).view(batch, heads, -1, chunk)
-    count = torch.nn.functional.pad(present.float(), (0, pad)).view(batch, heads, -1, chunk).sum(-1)
-    means = torch.where(count > 0, filled.sum(-1) / count.clamp(min=1), -torch.inf)
-    each = means[..., None].expand(*means.shape, chunk).reshape(batch, heads, -1)[..., :time]
-    if whole:
-        return best(means, room // chunk).repeat_interleave(chunk, dim=-1)[..., :time] & present
-    return best(each.masked_fill(~present, -torch.inf), room)
-
-
 def best_runs(scores: Tensor, runs: Tensor, room: Tensor) -> Tensor:
     """The best runs of rows, whole ones, as many as fit beside what has to stay; the same for all heads.
 
