@@ -7,7 +7,7 @@ pytest.importorskip("transformers")
 
 import memspan  # noqa: E402
 from memspan.kv.policy import KeepAll  # noqa: E402
-from memspan.testing import kv_checks  # noqa: E402
+from memspan.testing import kv_checks, kv_trials  # noqa: E402
 
 DECLARED = {
     ("random", "heads_may_change_places"): "each head draws lots of its own, by its number",
@@ -43,7 +43,7 @@ def _cases():
 
 @pytest.mark.parametrize(("name", "check"), list(_cases()))
 def test_a_method_keeps_the_contract(name, check):
-    policy = kv_checks.named(name)
+    policy = kv_trials.named(name)
     if reason := kv_checks.why_not(check, policy):
         pytest.skip(reason)
     check(policy)
@@ -56,8 +56,8 @@ def test_a_codec_is_as_exact_as_declared(name):
     dtype = torch.bfloat16 if name == "dfloat11" else torch.float32
     held = []
     for codec in (name, None):
-        with kv_checks.opened(KeepAll(), memspan.Budget(ratio=1.0), dtype=dtype, codec=codec) as cache:
-            for ids in kv_checks.tokens(2, 120).split((96, 1, 23), dim=1):
+        with kv_trials.opened(KeepAll(), memspan.Budget(ratio=1.0), dtype=dtype, codec=codec) as cache:
+            for ids in kv_trials.tokens(2, 120).split((96, 1, 23), dim=1):
                 cache.model(ids, past_key_values=cache)
             layer = cache.engine.layers[0]
             assert layer.segments or codec in ("raw", None), "nothing was coded"
