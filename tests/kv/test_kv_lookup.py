@@ -184,6 +184,24 @@ def test_as_many_pages_as_fit_with_sinks_and_the_newest(monkeypatch, model, kind
         assert {0, 1, 2, 3, *range(newest - 7, newest + 1)} <= set(rows.tolist())
 
 
+def test_a_pass_of_several_tokens_looks_up_what_its_first_one_may(monkeypatch, model):
+    """The 19 other rows of the pass come on top; they take no page's room."""
+    [(places, room, looked)] = attended(monkeypatch, model, KINDS["plain"], 0.5, ids(1, 110), [90])
+    fetched = looked.positions.shape[-1]
+    at_hand = int((places[0, 0] >= 0).sum()) - fetched - 19
+    assert fetched == (room - at_hand) // SLOTS * SLOTS > 0
+
+
+def test_pages_that_came_since_are_still_at_hand():
+    """What the step before wanted, for the pages of now: a new one goes first, one that is not there never."""
+    from memspan.kv.lookup import _carried
+
+    before = torch.tensor([[[0.5, 2.0]], [[1.0, -torch.inf]]])
+    there = torch.tensor([[[True, True, True]], [[True, True, False]]])
+    wanted = torch.tensor([[[0.5, 2.0, torch.inf]], [[1.0, torch.inf, -torch.inf]]])
+    assert torch.equal(_carried(before, there), wanted)
+
+
 def test_layers_share_pages_by_weight_and_the_sum_is_exact(monkeypatch, model):
     """Two layers with weights 3 and 1."""
     from memspan.kv.lookup import Lookups

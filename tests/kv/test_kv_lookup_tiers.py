@@ -150,11 +150,12 @@ def test_a_tier_that_does_not_fit_is_refused(model, tmp_path):
             pass
 
 
-def test_pages_of_uneven_parts_follow_one_another(away):
+def test_pages_of_uneven_parts_follow_one_another():
     """A lossless codec's parts grow with their content; pages that come later join those before."""
-    model = circuit().to(torch.bfloat16)
-    with opened(model, RetroInfer(local=16), 1.0) as cache:
-        wanted = read(model, cache, steps=24)
-    for there in ({}, away):
-        with opened(model, RetroInfer(local=16), 1.0, codec="dfloat11", **there) as cache:
-            assert torch.equal(read(model, cache, steps=24), wanted)
+    exact, policy = circuit().to(torch.bfloat16), RetroInfer(local=16, lot=1)
+    with opened(exact, policy, 1.0) as cache:
+        wanted = read(exact, cache, time=40, steps=10)
+    for there in ({}, {"tier": "host"}):
+        with opened(exact, policy, 1.0, codec="dfloat11", **there) as cache:
+            assert torch.equal(read(exact, cache, time=40, steps=10), wanted)
+            assert cache.engine.layers[0].segments[0].table.shape[-1] == 3
