@@ -147,6 +147,5 @@ def _named(best: Sequence[Result]) -> Iterator[tuple[Result, str]]:
         else:
             groups.append([row])
     for group in groups:
-        names = [row["system"] for row in group]
-        shown = " = ".join(names) if len(names) < 4 else f"{names[0]} = {len(names) - 1} others"
-        yield group[0], shown + ("" if group[0]["budget"] == 1 else f" {percent(group[0]['budget'])}")
+        names = [row["system"] + ("" if row["budget"] == 1 else f" {percent(row['budget'])}") for row in group]
+        yield group[0], " = ".join(names) if len(names) < 4 else f"{names[0]} = {len(names) - 1} others"
