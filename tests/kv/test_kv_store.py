@@ -276,3 +276,13 @@ def test_a_head_whose_first_pages_are_missing_is_read_where_it_lies():
     pair.layer.seal()
     pair.agree()
     pair.attend()
+
+
+def test_ragged_heads_that_are_all_new_go_into_no_page():
+    """Fewer rows than stay out of pages, and not as many in each head: figures stay with their rows."""
+    pair = Pair(Layer(SLOTS, RAW, True, 5), Plain(2), torch.Generator().manual_seed(0))
+    pair.append(4, [0, 2])
+    pair.cut()
+    assert not pair.layer.segments
+    pair.agree()
+    pair.attend()

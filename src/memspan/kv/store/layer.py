@@ -149,14 +149,15 @@ class Layer:
         if bool(old.any()):
             self.segments = self._paged(keys, values, positions.masked_fill(~old, -1))
         pad = self.columns - width
-        figures = {name: torch.nn.functional.pad(rows, (0, pad)) for name, rows in self.figures.items()}
+        every = self.figures
+        figures = {name: torch.nn.functional.pad(rows, (0, pad)) for name, rows in every.items()}
         if self.sealing and self.residual:
             there = newest >= 0
             index = newest.clamp(min=0)
             wide = index[..., None]
             tail = [part.gather(2, wide.expand(-1, -1, -1, part.shape[-1])) for part in (keys, values)]
             self._begin_tail(tail[0], tail[1], positions.gather(2, index).masked_fill(~there, -1))
-            figures = {name: torch.cat((rows, rows.gather(2, index)), dim=-1) for name, rows in figures.items()}
+            figures = {name: torch.cat((rows, every[name].gather(2, index)), dim=-1) for name, rows in figures.items()}
         self.figures = figures
 
     def _parted(self, lengths: Tensor, width: int) -> tuple[Tensor, Tensor]:
