@@ -34,13 +34,13 @@ class HACK(Policy):
     structural: for each layer its structural kv heads, of `find_structural` for the model at hand; none: each cut
         judges by its own window
     share: of a layer's kv heads that are structural where none are given, those of highest variance [0..1]
-    lean: rows of a structural head, in those of a contextual one, > 0
+    lean: rows of a structural head, in those of a contextual one, > 0; 2 recalled more here than 1 or a half
     window: queries that look [tokens];  horizon: tokens to come that a structural head keeps rows for, >= 1
     """
 
     structural: tuple[tuple[int, ...], ...] = ()
     share: float = 0.5
-    lean: float = 0.5
+    lean: float = 2.0
     window: int = 16
     horizon: int = 16
     card: ClassVar[Card] = Card(
