@@ -89,7 +89,7 @@ def mixed_pages(weights: Tensor, *, segment: Segment, picked: Tensor | None, val
         return out.view(batch, heads, rows, -1)
     columns = _columns(segment.places(picked), segment.slots)
     chosen = weights.gather(-1, columns[:, :, None].expand(-1, -1, rows, -1))
-    return mixed(chosen, values.reshape(batch, heads, columns.shape[-1], -1))
+    return mixed(chosen, values.reshape(batch, heads, columns.shape[-1], values.shape[-1]))
 
 
 def _columns(places: Tensor, slots: int) -> Tensor:

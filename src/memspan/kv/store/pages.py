@@ -156,7 +156,7 @@ class Segment:
         table, pages = self.table[sequences], self.pages
         here = table >= 0
         used, numbers = table[here].unique(return_inverse=True)  # type: ignore[no-untyped-call]
-        if 2 * len(used) <= len(pages):
+        if 0 < 2 * len(used) <= len(pages):
             pages, table[here] = pages.taken(used), numbers
         return replace(self, pages=pages, table=table, positions=self.positions[sequences], runs=None, compact=False)
 
