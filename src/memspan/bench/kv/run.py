@@ -212,6 +212,10 @@ class _Work:
                 found = _theirs(peer, places[key[2], key[3]], asked)
             except PeerFailed as why:
                 found = {"failed": str(why)[:300]}
+            except (OSError, ValueError):
+                if self._stopped:  # what it was read from was closed meanwhile
+                    return
+                raise
             if self._stopped:  # the row was cut off, it did not fail
                 return
             try:
