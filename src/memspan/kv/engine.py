@@ -288,7 +288,7 @@ class Engine:
         self._keep(layer, (keys, values, view.positions), kept, dict(view.figures))
 
     def _scores(self, view: View) -> Tensor:
-        """The policy's, but +inf where a row has to stay, which no policy's own wish outbids, and -inf where none is."""
+        """The policy's, all below +inf, which is for rows that have to stay, and -inf where none is."""
         newest = (view.seen - self.plan.recent)[:, None, None]
         protected = view.present & ((view.positions < self.plan.sinks) | (view.positions >= newest))
         scores = self.plan.policy.score(view).float().clamp(max=torch.finfo(torch.float32).max)
