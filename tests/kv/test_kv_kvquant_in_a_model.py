@@ -91,3 +91,13 @@ def test_a_method_with_pages_of_its_own_takes_no_other(model):
     """Both cannot be."""
     with pytest.raises(ValueError, match="pages of its own"), kv.compress(model, "kvquant", codec="int4"):
         pass
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5])
+def test_a_budget_in_bytes_counts_the_rows_that_stay_whole(model, share):
+    """The first page, the newest rows and the pages between them stay within it, though not all rows fit."""
+    limit = int(read(model, None, tokens(400)).nbytes() * share * 0.7)
+    with torch.no_grad(), kv.compress(model, KVQuant(), Budget(bytes=limit)) as cache:
+        model(tokens(400), past_key_values=cache)
+        rows = int(cache.lengths()[0].max())
+        assert 0.7 * limit < cache.nbytes() <= limit and 48 < rows < 400

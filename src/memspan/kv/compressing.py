@@ -100,7 +100,7 @@ def _room(budget: Budget, policy: Policy, shape: Shape, codec: Codec | None, wei
         row_bytes=plain if codec is None else row_bytes(codec, shape, slots, dtype) + figures + 8 / slots,
         heads=shape.layers * shape.kv_heads,
         seconds_per_byte=_seconds_per_byte(weights.device) if budget.seconds is not None else None,
-        newest=0 if codec is None else policy.residual,
+        newest=0 if codec is None else policy.residual + -(-policy.whole // slots) * slots,
         newest_bytes=plain,
         spare=slots,
         over=policy.slack if policy.when == "always" else 0,
