@@ -9,7 +9,9 @@ from memspan import Budget, kv  # noqa: E402
 from memspan.core.errors import UsageError  # noqa: E402
 from memspan.kv.hf import new_llama  # noqa: E402
 from memspan.kv.methods.adakv import AdaKV  # noqa: E402
+from memspan.kv.methods.chunkkv import ChunkKV  # noqa: E402
 from memspan.kv.methods.lookahead_q import LAQ  # noqa: E402
+from memspan.kv.methods.think import ThinK  # noqa: E402
 from memspan.kv.policy import Foresight  # noqa: E402
 
 TIME, ROOM, WINDOW, COUNT = 80, 24, 8, 3
@@ -146,13 +148,15 @@ def test_each_chunk_of_a_prompt_is_read_ahead_of_its_cut(model):
 
 
 @torch.no_grad()
-def test_a_method_laid_over_it_reads_ahead_as_well(model):
-    """AdaKV asks the method whose scores it takes."""
+@pytest.mark.parametrize(("over", "named"), [(AdaKV, "scores"), (ChunkKV, "scores"), (ThinK, "evicts")])
+def test_a_method_laid_over_it_reads_ahead_as_well(model, over, named):
+    """It asks the method whose scores it takes."""
     method = Seen()
-    with kv.compress(model, AdaKV(scores=method), Budget(tokens=ROOM)) as cache:
+    with kv.compress(model, over(**{named: method}), Budget(tokens=ROOM)) as cache:
         model(ids(), past_key_values=cache)
         rows = torch.stack(cache.lengths()).sum((0, 2)).tolist()
-    assert len(method.views) == 4 and rows == [ROOM * 4] * 2
+    assert [int(view.query_positions.max()) for view in method.views] == [79, 79, 82, 82]
+    assert all(0 < held <= ROOM * 4 for held in rows)
 
 
 def test_a_model_without_a_head_cannot_write(model):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from memspan.core.card import Card
 from memspan.core.registry import load
-from memspan.kv.policy import Policy, When
+from memspan.kv.policy import Foresight, Policy, When
 from memspan.kv.select import best_runs
 from memspan.kv.signals import Needs, View
 
@@ -56,6 +56,11 @@ class ChunkKV(Policy):
     def when(self) -> When:
         """When that method does."""
         return self.inner.when
+
+    @property
+    def foresight(self) -> Foresight | None:
+        """That method's."""
+        return self.inner.foresight
 
     @property
     def slack(self) -> int:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from memspan.core.card import Card
 from memspan.core.registry import load
-from memspan.kv.policy import KeepAll, Policy, When
+from memspan.kv.policy import Foresight, KeepAll, Policy, When
 from memspan.kv.signals import ALL, Needs, View, of_group
 from memspan.kv.store.codec import Codec
 
@@ -65,6 +65,11 @@ class ThinK(Policy):
     def when(self) -> When:
         """When that method does."""
         return self.inner.when
+
+    @property
+    def foresight(self) -> Foresight | None:
+        """That method's."""
+        return self.inner.foresight
 
     @property
     def slack(self) -> int:
