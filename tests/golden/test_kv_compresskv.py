@@ -31,6 +31,22 @@ def test_chosen_heads_choose_for_all(answered, prompt_view, layer, heads, first)
             np.testing.assert_allclose(ours[sequence, kv_head, :-WINDOW], expected, rtol=1e-4)
 
 
+def test_a_row_is_known_by_its_place_where_heads_hold_different_rows(prompt_view):
+    """The first kv head lacks the first thirty rows, the second the next thirty: the others come from both."""
+    view = prompt_view(0)
+    rows = torch.stack((torch.arange(30, 96), torch.cat((torch.arange(30), torch.arange(60, 96)))))
+    index = rows.expand(2, -1, -1)
+    parts = {
+        name: getattr(view, name).gather(2, index[..., None].expand(-1, -1, -1, 16)) for name in ("keys", "values")
+    }
+    cut = prompt_view(0, positions=index, **parts)
+    ours = CompressKV(kernel=1).score(cut)
+    torch.testing.assert_close(ours[:, 0, -36:], ours[:, 1, -36:])
+    each = [CompressKV(kernel=1, heads=(heads,)).score(cut) for heads in ((0, 1), (2, 3))]
+    torch.testing.assert_close(ours[:, 0, :30], each[0][:, 0, :30] / 2)
+    torch.testing.assert_close(ours[:, 1, :30], each[1][:, 1, :30] / 2)
+
+
 def test_heads_of_another_model_are_refused(prompt_view):
     """Too few layers, or a head that is not there."""
     for heads in (((0,),), ((0,), (4,))):

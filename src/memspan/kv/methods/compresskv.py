@@ -75,10 +75,14 @@ class CompressKV(Policy):
         """Mean over the chosen heads of the window's attention, smoothed; the window's own rows first."""
         weights = attention(view, self.window).sum(dim=2)
         chosen = self.choosers(view.layer, weights.shape[1])
-        group = view.group
-        own = recent(view, self.window)[:, [head // group for head in chosen]]
-        scores = pooled(weights[:, chosen].masked_fill(own, 0.0), self.kernel).mean(dim=1, keepdim=True)
-        return scores.expand(view.positions.shape).masked_fill(recent(view, self.window), torch.inf)
+        readers = [head // view.group for head in chosen]
+        own = recent(view, self.window)
+        scores = pooled(weights[:, chosen].masked_fill(own[:, readers], 0.0), self.kernel)
+        # where another method shares room over heads, their rows differ: the mean is over what stands at a place
+        places = view.positions + 1
+        by_place = scores.new_zeros((*scores.shape[:2], int(view.seen.max()) + 1))
+        by_place = by_place.scatter(2, places[:, readers], scores).mean(dim=1, keepdim=True)
+        return by_place.expand(-1, places.shape[1], -1).gather(2, places).masked_fill(own, torch.inf)
 
     def choosers(self, layer: int, count: int) -> list[int]:
         """The heads that choose in a layer of `count` query heads."""
