@@ -122,7 +122,8 @@ class Engine:
         began = perf_counter()
         out = self._attended(number, rows, incoming, scaling)
         self.times.attend += perf_counter() - began
-        self.peak = max(self.peak, self.nbytes())
+        if queries.shape[2] > 1:
+            self.peak = max(self.peak, self.nbytes())
         if not needs.log_probs and not self._drafting and not self._waits(incoming):
             self._cut(number, incoming, scaling)
         return out
