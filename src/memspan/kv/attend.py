@@ -49,49 +49,33 @@ def sum_of(parts: list[Tensor]) -> Tensor:
     return out
 
 
-def scored_pages(queries: Tensor, segment: Segment, picked: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Logits of a segment's columns, and the values of the pages that were fetched for them.
+def scored_pages(queries: Tensor, segment: Segment) -> tuple[Tensor, Tensor]:
+    """Logits of a segment's columns, and the values that were fetched with their keys.
 
-    picked: the pages to look at, (batch, kv_heads, pages) bool; others may be looked at too, the caller masks them
     Columns of no row give -inf where the segment is compact; else the caller masks them.
     """
     batch, heads = segment.table.shape[:2]
-    if picked is None and segment.runs is not None:
-        keys, values = segment.pages.fetch()
-        if segment.even:
-            logits = scored(queries, keys.reshape(batch, heads, segment.columns, -1))
-            if segment.compact:
-                logits[..., segment.runs[0][1] :] = -torch.inf
-            return logits, values
-        logits = queries.new_full((batch * heads, queries.shape[2], segment.columns), -torch.inf)
-        flat, rows = queries.flatten(0, 1), keys.flatten(0, 1)
-        for head, (begin, end) in enumerate(segment.runs):
-            torch.mm(flat[head], rows[begin:end].T, out=logits[head, :, : end - begin])
-        return logits.view(batch, heads, queries.shape[2], -1), values
-    places = segment.places(picked)
-    keys, values = segment.pages.fetch(segment.table.gather(-1, places).clamp(min=0).flatten())
-    found = scored(queries, keys.reshape(batch, heads, -1, keys.shape[-1]))
-    columns = _columns(places, segment.slots)[:, :, None].expand_as(found)
-    logits = found.new_zeros((batch, heads, queries.shape[2], segment.columns))
-    return logits.scatter_(-1, columns, found), values
+    if segment.even or segment.runs is None:
+        keys, values = segment.dense()
+        logits = scored(queries, keys)
+        if segment.compact and segment.runs is not None:
+            logits[..., segment.runs[0][1] :] = -torch.inf
+        return logits, values
+    keys, values = segment.pages.fetch()
+    logits = queries.new_full((batch * heads, queries.shape[2], segment.columns), -torch.inf)
+    flat, rows = queries.flatten(0, 1), keys.flatten(0, 1)
+    for head, (begin, end) in enumerate(segment.runs):
+        torch.mm(flat[head], rows[begin:end].T, out=logits[head, :, : end - begin])
+    return logits.view(batch, heads, queries.shape[2], -1), values
 
 
-def mixed_pages(weights: Tensor, *, segment: Segment, picked: Tensor | None, values: Tensor) -> Tensor:
-    """The mixture of a segment's columns. values: as scored_pages() fetched them"""
+def mixed_pages(weights: Tensor, *, segment: Segment, values: Tensor) -> Tensor:
+    """The mixture of a segment's columns. values: as scored_pages() gave them"""
+    if segment.even or segment.runs is None:
+        return mixed(weights, values)
     batch, heads, rows, _ = weights.shape
-    if picked is None and segment.runs is not None:
-        if segment.even:
-            return mixed(weights, values.reshape(batch, heads, segment.columns, -1))
-        flat, every = weights.to(values.dtype).flatten(0, 1), values.flatten(0, 1)
-        out = values.new_empty((batch * heads, rows, values.shape[-1]))
-        for head, (begin, end) in enumerate(segment.runs):
-            torch.mm(flat[head, :, : end - begin], every[begin:end], out=out[head])
-        return out.view(batch, heads, rows, -1)
-    columns = _columns(segment.places(picked), segment.slots)
-    chosen = weights.gather(-1, columns[:, :, None].expand(-1, -1, rows, -1))
-    return mixed(chosen, values.reshape(batch, heads, columns.shape[-1], values.shape[-1]))
-
-
-def _columns(places: Tensor, slots: int) -> Tensor:
-    """Columns of pages. (batch, kv_heads, pages) -> (batch, kv_heads, pages * slots)"""
-    return (places[..., None] * slots + torch.arange(slots, device=places.device)).flatten(-2)
+    flat, every = weights.to(values.dtype).flatten(0, 1), values.flatten(0, 1)
+    out = values.new_empty((batch * heads, rows, values.shape[-1]))
+    for head, (begin, end) in enumerate(segment.runs):
+        torch.mm(flat[head, :, : end - begin], every[begin:end], out=out[head])
+    return out.view(batch, heads, rows, -1)

@@ -321,9 +321,9 @@ class Layer:
             logits.append(one if looked.bias is None else one + (looked.bias / scaling)[:, :, None].to(one.dtype))
             mix.append(partial(mixed, values=looked.values))
         for segment in self.segments if looked is None else ():
-            one, values = scored_pages(folded, segment, None)
+            one, values = scored_pages(folded, segment)
             logits.append(one)
-            mix.append(partial(mixed_pages, segment=segment, picked=None, values=values))
+            mix.append(partial(mixed_pages, segment=segment, values=values))
         if self.tail is not None:
             keys, values, _ = self.tail.parts()
             logits.append(scored(folded, keys))

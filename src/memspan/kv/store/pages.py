@@ -143,12 +143,6 @@ class Segment:
         shape = (batch, heads, width * self.slots, -1)
         return keys.reshape(shape), values.reshape(shape)
 
-    def places(self, picked: Tensor | None = None) -> Tensor:
-        """Which pages of each head there are, or are picked, (batch, kv_heads, most); heads with fewer name others."""
-        there = self.table >= 0 if picked is None else (self.table >= 0) & picked
-        most = int(there.sum(-1).max())
-        return (~there).to(torch.int8).argsort(dim=-1, stable=True)[..., :most]
-
     def chosen(self, sequences: Tensor) -> "Segment":
         """The segment of other sequences, made of these: pages are shared, and left behind once half are unused."""
         if torch.equal(sequences, torch.arange(len(self.table), device=sequences.device)):
