@@ -17,14 +17,15 @@ from memspan.testing.recall_model import circuit
 model = circuit()
 task = multi_turn(batch=16, context=480, needles=12, questions=2)
 ways = {
-    "every row": (None, None),
-    "a quarter, snapkv": ("snapkv", Budget(ratio=0.25)),
-    "a quarter, compactor": ("compactor", Budget(ratio=0.25)),
-    "pages by need, infllm": ("infllm", Budget(ratio=0.25)),
+    "every row": {"method": None},
+    "every row in 4 bits": {"method": None, "codec": "int4"},
+    "a quarter, snapkv": {"method": "snapkv", "budget": Budget(ratio=0.25)},
+    "a quarter, keydiff": {"method": "keydiff", "budget": Budget(ratio=0.25)},
+    "looked up, hcattention": {"method": "hcattention", "budget": Budget(ratio=0.25), "tier": "host"},
 }
 print(f"{'':24}{'1st answer':>12}{'2nd answer':>12}{'kB held':>10}{'ms a token':>12}")
-for name, (method, budget) in ways.items():
-    with torch.no_grad(), kv.compress(model, method, budget) as cache:
+for name, way in ways.items():
+    with torch.no_grad(), kv.compress(model, **way) as cache:
         model(task.prompt, past_key_values=cache)
         held, right, took = cache.nbytes(), [], []
         for question, answer in task.turns:
