@@ -8,6 +8,8 @@ rounding aside).
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, dtype
@@ -18,6 +20,39 @@ from memspan.kv.store.codec import Parts
 from memspan.kv.store.packing import pack, unpack_floats
 
 FLOATS = (torch.float32, torch.float16, torch.bfloat16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affine:
+    """Codes of `bits` bits between the least and the largest number of a channel (keys) or a token (values).
+
+    group: channels of a token that share a scale, a divisor of dim; None: all of them
+    """
+
+    bits: ClassVar[int]
+    group: int | None = None
+
+    def encode_keys(self, rows: Tensor, positions: Tensor) -> Parts:
+        """Codes, zeros and scales of pages of keys, one zero and scale for each channel of a page.
+
+        Raises UsageError where rows hold NaN, infinity, or in float32 what float16 cannot.
+        """
+        return encode_channels(rows, self.bits)
+
+    def encode_values(self, rows: Tensor, positions: Tensor) -> Parts:
+        """Codes, zeros and scales of pages of values, one zero and scale for each group of a token.
+
+        Raises UsageError as encode_keys, and where groups do not fill a token.
+        """
+        return encode_tokens(rows, self.bits, self.group)
+
+    def decode_keys(self, parts: Mapping[str, Tensor], like: dtype) -> Tensor:
+        """Keys (pages, slots, dim), each within half its channel's scale."""
+        return decode_channels(parts, self.bits, like)
+
+    def decode_values(self, parts: Mapping[str, Tensor], like: dtype) -> Tensor:
+        """Values (pages, slots, dim), each within half its group's scale."""
+        return decode_tokens(parts, self.bits, like)
 
 
 def encode_channels(rows: Tensor, bits: int) -> Parts:
