@@ -10,10 +10,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from memspan.core.errors import UnknownMethod, UsageError
+from memspan.core.errors import MissingExtra, UnknownMethod, UsageError
 
 # wing -> the package whose files are its methods
 WINGS = {"codec": "kv.codecs", "embed": "text.embed", "kv": "kv.methods", "read": "text.read"}
+
+# wing -> the extra that all of its methods need
+EXTRAS = {"codec": "kv", "kv": "kv"}
 
 
 def methods(wing: str) -> list[str]:
@@ -29,14 +32,21 @@ def methods(wing: str) -> list[str]:
 
 @cache
 def load(wing: str, name: str) -> Any:  # Any: each wing has its own contract for a method
-    """The method class. Raises UnknownMethod where the wing has none of that name.
+    """The method class.
+
+    Raises UnknownMethod where the wing has none of that name, MissingExtra where what the wing needs is not installed.
 
     >>> load("embed", "hashing").__name__
     'Hashing'
     """
     if name not in (known := methods(wing)):
         raise UnknownMethod(wing, name, known)
-    return import_module(f"memspan.{WINGS[wing]}.{name}").METHOD
+    try:
+        return import_module(f"memspan.{WINGS[wing]}.{name}").METHOD
+    except ModuleNotFoundError as error:
+        if wing not in EXTRAS or (error.name or "").startswith("memspan"):
+            raise
+        raise MissingExtra(EXTRAS[wing], f"{wing}/{name}") from error
 
 
 def _folder(wing: str) -> Path:

@@ -8,6 +8,8 @@ Importing this package loads no torch.
 
 from importlib import import_module
 
+from memspan.core.errors import MissingExtra
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # type checkers see the names, the interpreter does not load them
     from memspan.kv.compressing import compress as compress
@@ -23,4 +25,9 @@ __all__ = ["Lookup", "Needs", "Policy", "View", "compress"]
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'memspan.kv' has no attribute {name!r}")
-    return getattr(import_module(f"memspan.kv.{_HOME[name]}"), name)
+    try:
+        return getattr(import_module(f"memspan.kv.{_HOME[name]}"), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("memspan"):
+            raise
+        raise MissingExtra("kv", f"memspan.kv.{name}") from error
