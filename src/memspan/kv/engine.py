@@ -241,15 +241,20 @@ class Engine:
             if plan.room.budget.ratio is not None:
                 room = max(room, min(tokens, least))
             if room < min(tokens, least):
-                raise UsageError(
-                    f"a budget of {room} rows a head, but {least} always stay ({plan.sinks} first and {plan.recent} "
-                    f"newest ones, or what {type(plan.policy).__name__} needs); raise the budget or keep fewer"
-                )
+                raise UsageError(self._too_small(room, least))
             shares = self._shared.get((sequence, room, tokens))
             if shares is None:
                 shares = self._shared[sequence, room, tokens] = self._shares(sequence, room, tokens)
             rooms.append(shares[number] if shares else room)
         return rooms
+
+    def _too_small(self, room: int, least: int) -> str:
+        plan = self.plan
+        spare = "" if plan.room.budget.tokens is not None else f", besides {plan.room.spare} that its pages may need"
+        return (
+            f"the budget has room for {room} rows a head{spare}, but {least} always stay ({plan.sinks} first and "
+            f"{plan.recent} newest ones, or what {type(plan.policy).__name__} needs); raise the budget or keep fewer"
+        )
 
     def _least(self, room: int) -> int:
         if self._lookups is not None:
