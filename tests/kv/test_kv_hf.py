@@ -381,7 +381,10 @@ def test_a_wrong_setting_is_told(model, arguments, error, why):
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
-    [({"budget": Budget(tokens=3), "sinks": 4}, "4 always stay"), ({"budget": Budget(bytes=10)}, "room for 0 rows a head, besides 16")],
+    [
+        ({"budget": Budget(tokens=3), "sinks": 4}, "4 always stay"),
+        ({"budget": Budget(bytes=10)}, "room for 0 rows a head, besides 16"),
+    ],
 )
 def test_too_small_a_budget_is_told(model, arguments, why):
     """With the first prompt, which leaves nothing behind."""
