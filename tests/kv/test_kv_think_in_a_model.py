@@ -7,6 +7,7 @@ pytest.importorskip("transformers")
 
 from memspan import Budget, kv  # noqa: E402
 from memspan.kv.hf import new_llama  # noqa: E402
+from memspan.kv.methods.pyramidkv import PyramidKV  # noqa: E402
 from memspan.kv.methods.think import ThinK  # noqa: E402
 
 LAYERS, KV_HEADS, DIM, TIME, WINDOW, SLOTS = 2, 2, 16, 110, 32, 16
@@ -14,6 +15,7 @@ SIZES = {
     "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": LAYERS, "num_attention_heads": 4,
     "num_key_value_heads": KV_HEADS, "vocab_size": 64, "initializer_range": 0.3,
 }  # fmt: skip
+STEEP = PyramidKV(window=16, beta=4)
 OLD = (TIME - WINDOW) // SLOTS * SLOTS
 
 
@@ -97,3 +99,10 @@ def test_forks_and_chosen_sequences_keep_their_choice(model):
         fork.reorder_cache(torch.tensor([1, 1]))
         model(tokens(30), past_key_values=fork)
         assert torch.equal(dropped(fork, 1), before[[1, 1]]) and torch.equal(dropped(cache, 1), before)
+
+
+def test_layers_share_as_the_method_beneath_has_them(model):
+    """Over a pyramid the lower layer keeps more rows, as without ThinK."""
+    lengths = [read(model, policy, tokens(), ratio=0.5).lengths() for policy in (ThinK(evicts=STEEP), STEEP)]
+    assert int(lengths[0][0].min()) > int(lengths[0][1].max())
+    assert all(torch.equal(over, alone) for over, alone in zip(*lengths, strict=True))

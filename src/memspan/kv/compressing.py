@@ -15,7 +15,7 @@ from memspan.core.errors import MissingExtra, UsageError
 from memspan.core.registry import load
 from memspan.kv.budget import Room
 from memspan.kv.engine import Plan, Shape
-from memspan.kv.policy import KeepAll, Lookup, Policy
+from memspan.kv.policy import KeepAll, Lookup, Policy, named
 from memspan.kv.store.codec import Codec, ForModel
 from memspan.kv.store.shelved import Session
 from memspan.kv.store.tiers import Tier
@@ -54,7 +54,7 @@ def compress(
     except ImportError as error:
         raise MissingExtra("kv", "memspan.kv") from error
     shape = hf.shape_of(model)
-    policy: Policy = KeepAll() if method is None else load("kv", method)() if isinstance(method, str) else method
+    policy = KeepAll() if method is None else named(method)
     if codec is not None and policy.codec is not None:
         raise UsageError(f"{type(policy).__name__} has pages of its own; call it without codec={codec!r}")
     form = codec or policy.codec or "raw"

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from memspan.core.card import Card
+from memspan.core.registry import load
 from memspan.kv.asked import Asked
 from memspan.kv.select import best
 from memspan.kv.signals import Needs, View
@@ -145,6 +146,71 @@ class KeepAll(Policy):
     def score(self, view: View) -> Tensor:
         """The newer the better, which matters only where something has to go."""
         return view.positions.float()
+
+
+def named(method: str | Policy) -> Policy:
+    """The method of that name with its own settings; a policy is given back as it is."""
+    policy: Policy = load("kv", method)() if isinstance(method, str) else method
+    return policy
+
+
+class Over(Policy):
+    """A method that is laid over another one and asks it for what it does not decide itself."""
+
+    __slots__ = ()
+
+    @property
+    def inner(self) -> Policy:
+        """The other method."""
+        raise NotImplementedError
+
+    @property
+    def needs(self) -> Needs:
+        """What the other method needs."""
+        return self.inner.needs
+
+    @property
+    def when(self) -> When:
+        """When the other method cuts."""
+        return self.inner.when
+
+    @property
+    def foresight(self) -> Foresight | None:
+        """The other method's."""
+        return self.inner.foresight
+
+    @property
+    def slack(self) -> int:
+        """The other method's."""
+        return self.inner.slack
+
+    def least(self, room: int) -> int:
+        """The other method's."""
+        return self.inner.least(room)
+
+    def apart(self, room: int) -> int:
+        """The other method's."""
+        return self.inner.apart(room)
+
+    def layers(self, room: int, count: int, seen: int) -> Sequence[float] | None:
+        """The other method's."""
+        return self.inner.layers(room, count, seen)
+
+    def weigh(self, view: View) -> Tensor | None:
+        """The other method's."""
+        return self.inner.weigh(view)
+
+    def score(self, view: View) -> Tensor:
+        """The other method's."""
+        return self.inner.score(view)
+
+    def observe(self, new: View) -> Mapping[str, Tensor]:
+        """The other method's."""
+        return self.inner.observe(new)
+
+    def select(self, scores: Tensor, room: Tensor, view: View) -> Tensor:
+        """The other method's."""
+        return self.inner.select(scores, room, view)
 
 
 class Lookup(Policy):

@@ -169,7 +169,7 @@ class _Work:
             beside.start()
             try:
                 self._ours(checkpoint)
-            except BaseException:
+            except BaseException:  # Ctrl-C too: the other process has to end before the error goes on
                 self._stopped = True
                 peer.close()
                 raise

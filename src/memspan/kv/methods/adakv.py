@@ -5,21 +5,19 @@ Inference", arXiv:2407.11550, section 4 (algorithm 1 and the safeguard).
 Ours differs: it is laid over any method that scores rows; heads hold what they keep and no more.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
 from memspan.core.card import Card
-from memspan.core.registry import load
-from memspan.kv.policy import Foresight, Policy, When
+from memspan.kv.policy import Over, Policy, named
 from memspan.kv.select import best_over_heads
-from memspan.kv.signals import Needs, View
+from memspan.kv.signals import View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdaKV(Policy):
+class AdaKV(Over):
     """Rows by another method's scores, the best of all heads of a layer together.
 
     scores: name of that method, or a policy with settings
@@ -39,52 +37,7 @@ class AdaKV(Policy):
     @property
     def inner(self) -> Policy:
         """The method that scores."""
-        policy: Policy = load("kv", self.scores)() if isinstance(self.scores, str) else self.scores
-        return policy
-
-    @property
-    def needs(self) -> Needs:
-        """What that method needs."""
-        return self.inner.needs
-
-    @property
-    def when(self) -> When:
-        """When that method does."""
-        return self.inner.when
-
-    @property
-    def foresight(self) -> Foresight | None:
-        """That method's."""
-        return self.inner.foresight
-
-    @property
-    def slack(self) -> int:
-        """That method's."""
-        return self.inner.slack
-
-    def least(self, room: int) -> int:
-        """That method's."""
-        return self.inner.least(room)
-
-    def apart(self, room: int) -> int:
-        """That method's."""
-        return self.inner.apart(room)
-
-    def layers(self, room: int, count: int, seen: int) -> Sequence[float] | None:
-        """That method's."""
-        return self.inner.layers(room, count, seen)
-
-    def weigh(self, view: View) -> Tensor | None:
-        """That method's."""
-        return self.inner.weigh(view)
-
-    def score(self, view: View) -> Tensor:
-        """That method's."""
-        return self.inner.score(view)
-
-    def observe(self, new: View) -> Mapping[str, Tensor]:
-        """That method's."""
-        return self.inner.observe(new)
+        return named(self.scores)
 
     def select(self, scores: Tensor, room: Tensor, view: View) -> Tensor:
         """The safeguard's rows of each head, then the best of all; room * kv_heads rows in all."""

@@ -6,21 +6,19 @@ Ours differs: chunks lie at fixed places of the text, also where rows between th
 not count in a chunk's mean; each sequence of a batch has chunks of its own.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
 from memspan.core.card import Card
-from memspan.core.registry import load
-from memspan.kv.policy import Foresight, Policy, When
+from memspan.kv.policy import Over, Policy, named
 from memspan.kv.select import best_runs
-from memspan.kv.signals import Needs, View
+from memspan.kv.signals import View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkKV(Policy):
+class ChunkKV(Over):
     """The chunks of `chunk` tokens that score best on average, as many whole ones as fit.
 
     scores: name of the method that scores rows, or a policy with settings
@@ -44,56 +42,11 @@ class ChunkKV(Policy):
     @property
     def inner(self) -> Policy:
         """The method that scores."""
-        policy: Policy = load("kv", self.scores)() if isinstance(self.scores, str) else self.scores
-        return policy
-
-    @property
-    def needs(self) -> Needs:
-        """What that method needs."""
-        return self.inner.needs
-
-    @property
-    def when(self) -> When:
-        """When that method does."""
-        return self.inner.when
-
-    @property
-    def foresight(self) -> Foresight | None:
-        """That method's."""
-        return self.inner.foresight
-
-    @property
-    def slack(self) -> int:
-        """That method's."""
-        return self.inner.slack
-
-    def least(self, room: int) -> int:
-        """That method's."""
-        return self.inner.least(room)
-
-    def apart(self, room: int) -> int:
-        """That method's."""
-        return self.inner.apart(room)
-
-    def layers(self, room: int, count: int, seen: int) -> Sequence[float] | None:
-        """That method's."""
-        return self.inner.layers(room, count, seen)
-
-    def weigh(self, view: View) -> Tensor | None:
-        """That method's."""
-        return self.inner.weigh(view)
+        return named(self.scores)
 
     def follows(self, layer: int) -> int:
         """The first of its group of layers."""
         return layer - layer % self.reuse
-
-    def score(self, view: View) -> Tensor:
-        """That method's."""
-        return self.inner.score(view)
-
-    def observe(self, new: View) -> Mapping[str, Tensor]:
-        """That method's."""
-        return self.inner.observe(new)
 
     def select(self, scores: Tensor, room: Tensor, view: View) -> Tensor:
         """The best chunks of the layer."""

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from memspan.core.card import Card
 from memspan.core.registry import load
-from memspan.kv.policy import Foresight, KeepAll, Policy, When
+from memspan.kv.policy import KeepAll, Over, Policy, named
 from memspan.kv.signals import ALL, Needs, View, of_group
 from memspan.kv.store.codec import Codec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ThinK(Policy):
+class ThinK(Over):
     """Keys without the channels that weigh least, chosen once for each head of each layer; values whole.
 
     A channel weighs the mean square of the last queries in it times the mean square of the keys in it. A budget counts
@@ -48,10 +48,7 @@ class ThinK(Policy):
     @property
     def inner(self) -> Policy:
         """The method that decides on rows."""
-        if self.evicts is None:
-            return KeepAll()
-        policy: Policy = load("kv", self.evicts)() if isinstance(self.evicts, str) else self.evicts
-        return policy
+        return KeepAll() if self.evicts is None else named(self.evicts)
 
     @property
     def needs(self) -> Needs:
@@ -60,21 +57,6 @@ class ThinK(Policy):
         if needs.queries:
             return needs if needs.queries == ALL else replace(needs, queries=max(needs.queries, self.window))
         return replace(needs, queries=self.window, passing=True)
-
-    @property
-    def when(self) -> When:
-        """When that method does."""
-        return self.inner.when
-
-    @property
-    def foresight(self) -> Foresight | None:
-        """That method's."""
-        return self.inner.foresight
-
-    @property
-    def slack(self) -> int:
-        """That method's."""
-        return self.inner.slack
 
     @property
     def codec(self) -> Codec:
@@ -86,22 +68,6 @@ class ThinK(Policy):
     def residual(self) -> int:
         """Newest rows that stay whole."""
         return self.window
-
-    def least(self, room: int) -> int:
-        """That method's."""
-        return self.inner.least(room)
-
-    def score(self, view: View) -> Tensor:
-        """That method's."""
-        return self.inner.score(view)
-
-    def observe(self, new: View) -> Mapping[str, Tensor]:
-        """That method's."""
-        return self.inner.observe(new)
-
-    def select(self, scores: Tensor, room: Tensor, view: View) -> Tensor:
-        """That method's."""
-        return self.inner.select(scores, room, view)
 
     def note(self, view: View) -> dict[str, Tensor]:
         """Which channels go, (batch, kv_heads, dim) bool: the least of mean query square times mean key square."""
